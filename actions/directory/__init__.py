@@ -1,0 +1,1 @@
+"""The public directory: offices, networks, courses, hotlines and places, in SQL."""

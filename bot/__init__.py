@@ -1,0 +1,1 @@
+"""iq-lotse: a multilingual chat guide to counselling in Germany."""

@@ -1,0 +1,236 @@
+"""The engine channel: how the gateway talks to Rasa, on loopback only.
+
+Unlike Rasa's ``rest`` channel it authenticates its caller, says when something went wrong, takes checked button clicks
+without a detour through text, and never lets text that begins with ``/`` become a command.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from rasa.shared.core.trackers import DialogueStateTracker
+from sanic import Blueprint, response
+from sanic.request import Request
+from sanic.response import HTTPResponse
+
+from bot.dialogue import action_client, log_redaction
+from bot.dialogue.engine_key import engine_key
+from bot.dialogue.tracker_store import LotseTrackerStore
+from bot.nlu.intent import selected_answer
+
+logger = logging.getLogger(__name__)
+
+NAME = "lotse"
+_FALLBACK_INTENT = "nlu_fallback"
+
+
+class CollectedReplies(OutputChannel):
+    """Collects the replies of one turn as whole messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    @classmethod
+    def name(cls) -> str:
+        """The name under which Rasa knows the channel."""
+        return NAME
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        """Keep one reply: text, buttons and referral stay together (Rasa's own channels split them)."""
+        self.messages.append(
+            {
+                "text": message.get("text") or "",
+                "language": message.get("language") or "de",
+                "buttons": [{"title": b["title"], "payload": b["payload"]} for b in message.get("buttons") or []],
+                "referral": (message.get("custom") or {}).get("referral"),
+                "response": message.get("utter_action"),
+            }
+        )
+
+    async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
+        """Keep a bare text (Rasa's default actions use this)."""
+        await self.send_response(recipient_id, {"text": text, **kwargs})
+
+
+class LotseChannel(InputChannel):
+    """Named in ``credentials.yml``; its routes begin with ``/webhooks/lotse``."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in the address and in ``credentials.yml``."""
+        return NAME
+
+    @classmethod
+    def from_credentials(cls, credentials: dict[str, Any] | None) -> LotseChannel:
+        """Create the channel; it needs no credentials but the key derived from ``LOTSE_SECRET_KEY``."""
+        return cls()
+
+    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
+        """Return the routes of the channel (called by Rasa)."""
+        log_redaction.install()
+        action_client.install()
+        blueprint = Blueprint("lotse_channel")
+
+        @blueprint.middleware("request")
+        async def authenticate(request: Request) -> HTTPResponse | None:
+            log_redaction.install()  # Rasa adds its log handlers after the channel is made.
+            if request.path.endswith("/health"):
+                return None
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given, engine_key()):
+                return _error(401, "unauthorized", "The key of the engine is missing or wrong.")
+            return None
+
+        @blueprint.route("/health", methods=["GET"])
+        async def health(request: Request) -> HTTPResponse:
+            agent = request.app.ctx.agent
+            if agent is None or not agent.is_ready():
+                return response.json({"status": "loading"}, status=503)
+            try:
+                _store(agent).ping()
+            except Exception:
+                return response.json({"status": "degraded", "tracker_store": "down"}, status=503)
+            return response.json({"status": "ok", "model": agent.model_id, "tracker_store": "ok"})
+
+        @blueprint.route("/messages", methods=["POST"])
+        async def receive(request: Request) -> HTTPResponse:
+            try:
+                call = json.loads(request.body)
+                conversation = str(call["conversation"])
+            except (ValueError, KeyError, TypeError):
+                return _error(400, "bad_request", "The body must be JSON with a conversation.")
+            with log_redaction.handling(str(call.get("text") or "")):
+                try:
+                    return response.json(await _turn(request.app.ctx.agent, conversation, call))
+                except _BadCall as error:
+                    return _error(400, "bad_request", str(error))
+                except Exception:
+                    logger.exception("The turn failed.")
+                    return _error(500, "engine_error", "The turn failed; see the log of the engine.")
+
+        @blueprint.route("/conversations/<conversation>", methods=["DELETE"])
+        async def delete(request: Request, conversation: str) -> HTTPResponse:
+            agent = request.app.ctx.agent
+            async with agent.lock_store.lock(conversation):
+                await _store(agent).delete(conversation)
+            return response.empty()
+
+        return blueprint
+
+
+class _BadCall(ValueError):
+    """The gateway sent something that the contract does not know."""
+
+
+def _error(status: int, code: str, message: str) -> HTTPResponse:
+    return response.json({"error": {"code": code, "message": message}}, status=status)
+
+
+def _store(agent: Any) -> LotseTrackerStore:
+    """Return the tracker store itself, without the wrappers that Rasa puts around it."""
+    store = agent.tracker_store
+    while not isinstance(store, LotseTrackerStore):
+        store = store._tracker_store
+    return store
+
+
+async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str, Any]:
+    """Handle one call of the gateway and return the answer of the contract (docs/architecture.md)."""
+    replies = CollectedReplies()
+    metadata = {"language": call.get("language"), "channel": str(call.get("channel") or "web"), "start": bool(call.get("start"))}
+    processor = agent.processor
+    store = _store(agent)
+    async with agent.lock_store.lock(conversation):
+        if call.get("start"):
+            tracker = await processor.fetch_tracker_with_initial_session(conversation, replies, metadata)
+            await processor.save_tracker(tracker)
+        else:
+            before = await store.peek(conversation)
+            language_before = before.get_slot("language") if before else None
+            await processor.handle_message(_message(call, conversation, replies, metadata))
+            tracker = await store.peek(conversation)
+            await _say_language_changed(processor, tracker, language_before, replies)
+    latest = tracker.latest_message
+    intent = (latest.intent if latest else None) or {}
+    return {
+        "language": tracker.get_slot("language") or "de",
+        "messages": replies.messages,
+        "intent": intent.get("full_retrieval_intent_name") or intent.get("name"),
+        "confidence": intent.get("confidence"),
+        "need": tracker.get_slot("need"),
+    }
+
+
+def _message(call: dict[str, Any], conversation: str, replies: OutputChannel, metadata: dict[str, Any]) -> UserMessage:
+    def user_message(text: str, parse_data: dict[str, Any] | None) -> UserMessage:
+        return UserMessage(
+            text=text,
+            output_channel=replies,
+            sender_id=conversation,
+            parse_data=parse_data,
+            input_channel=NAME,
+            metadata=metadata,
+        )
+
+    if isinstance(call.get("payload"), str):
+        intent, entities = read_payload(call["payload"])
+        return user_message(call["payload"], _parsed(call["payload"], intent, entities))
+    if isinstance(call.get("set_language"), str):
+        entities = [{"entity": "language", "value": call["set_language"]}]
+        return user_message("/switch_language", _parsed("/switch_language", "switch_language", entities))
+    if isinstance(call.get("text"), str):
+        text = plain(call["text"])
+        return user_message(text or "…", None if text else _parsed("…", _FALLBACK_INTENT, []))
+    raise _BadCall("One of start, text, payload and set_language is needed.")
+
+
+def plain(text: str) -> str:
+    """Return ``text`` so that Rasa takes it for text: a leading ``/`` would make it a command."""
+    return text.strip().lstrip("/").strip()
+
+
+def read_payload(payload: str) -> tuple[str, list[dict[str, Any]]]:
+    """Split a button's payload (``/intent{"entity": "value"}``) into intent and entities.
+
+    Raises:
+        ValueError: if it is not of that form.
+    """
+    name, brace, rest = payload.removeprefix("/").partition("{")
+    if not payload.startswith("/") or not name:
+        raise _BadCall("The payload must begin with / and an intent.")
+    values = json.loads(brace + rest) if brace else {}
+    return name, [{"entity": key, "value": value} for key, value in values.items()]
+
+
+def _parsed(text: str, intent: str, entities: list[dict[str, Any]]) -> dict[str, Any]:
+    intent_data: dict[str, Any] = {"name": intent.split("/")[0], "confidence": 1.0}
+    parsed: dict[str, Any] = {
+        "text": text,
+        "intent": intent_data,
+        "intent_ranking": [intent_data],
+        "entities": [{"start": 0, "end": len(text), **e} for e in entities],
+    }
+    if "/" in intent:
+        intent_data["full_retrieval_intent_name"] = intent
+        parsed["response_selector"] = selected_answer(intent, 1.0)
+    return parsed
+
+
+async def _say_language_changed(processor: Any, tracker: DialogueStateTracker, before: str | None, replies: CollectedReplies) -> None:
+    """Say that the guide has followed the person into another language, and offer the way back."""
+    now = tracker.get_slot("language")
+    latest = tracker.latest_message
+    if not before or not now or now == before or (latest and latest.intent.get("name") == "switch_language"):
+        return
+    notice = await processor.nlg.generate("utter_language_followed", tracker, NAME)
+    if notice:
+        notice["buttons"] = [
+            {"title": f"utter_language_name_{before}", "payload": f'/switch_language{{"language": "{before}"}}'}
+        ]
+        processor.nlg.translate_button(notice["buttons"][0], now)
+        await replies.send_response(tracker.sender_id, notice)

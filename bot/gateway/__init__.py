@@ -1,0 +1,1 @@
+"""The public door: the chat API, the page, limits, health. Everything behind it listens on loopback only."""

@@ -1,0 +1,81 @@
+"""What the endpoints work with; made once by ``create_app`` and kept in the application's state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import cast
+from weakref import WeakValueDictionary
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from bot.gateway.clients import Clients
+from bot.gateway.engine import EngineClient, EngineError
+from bot.gateway.limits import Limits
+from bot.gateway.tokens import Tokens
+from bot.settings import Settings
+from bot.transcripts.conversations import Conversations
+
+logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass
+class Services:
+    """The parts of one running gateway."""
+
+    settings: Settings
+    store: Conversations
+    engine: EngineClient
+    limits: Limits
+    tokens: Tokens
+    clients: Clients
+    now: Callable[[], datetime] = utc_now
+    # Weak: a lock lives as long as somebody holds or awaits it.
+    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def lock(self, conversation_id: str) -> asyncio.Lock:
+        """Return the lock of a conversation, the same for all who ask at the same time."""
+        lock = self.locks.get(conversation_id)
+        if lock is None:
+            lock = self.locks[conversation_id] = asyncio.Lock()
+        return lock
+
+    async def tidy_up(self) -> int:
+        """Delete the conversations that have ended by time, here and in the engine.
+
+        Returns:
+            How many ended.
+        """
+        expired = await run_in_threadpool(self.store.purge_expired, self.now())
+        await self.forget_pending()
+        return len(expired)
+
+    async def forget_pending(self) -> None:
+        """Have the engine delete what is deleted here; what does not work stays noted for the next time."""
+        for conversation_id in await run_in_threadpool(self.store.pending_deletions):
+            if not await self.forget(conversation_id):
+                return
+
+    async def forget(self, conversation_id: str) -> bool:
+        """Have the engine delete one conversation that is noted for it; False if it did not."""
+        try:
+            await self.engine.forget(conversation_id)
+        except EngineError as error:
+            logger.warning("The engine did not delete a conversation (%s); it is tried again", error)
+            return False
+        await run_in_threadpool(self.store.deletion_done, conversation_id)
+        return True
+
+
+def services(request: Request) -> Services:
+    """Return the services of the application that handles ``request``."""
+    return cast(Services, request.app.state.services)

@@ -1,0 +1,1 @@
+"""Understanding: the components of ``config.yml``. Everything works offline and without a downloaded model."""

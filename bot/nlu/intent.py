@@ -1,0 +1,206 @@
+"""Rasa component: what does the person need?
+
+Four things decide, in this order:
+
+1. the emergency lexicon: a hit is ``crisis``, whatever the classifier thinks;
+2. a message that only names places, countries or professions is ``inform``;
+3. a linear classifier (``bot.nlu.linear``). The probabilities of a need and of the questions that belong to it are added
+   up, because "is it recognition or a question about recognition?" is no reason to doubt that it is recognition;
+4. below the threshold the message counts as not understood, and the guide asks back.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.nlu.constants import TOKENS_NAMES
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from actions.directory.models import NEEDS
+from actions.directory.text import tokenize
+from bot.nlu import lookups
+from bot.nlu.features import Features, features
+from bot.nlu.linear import LinearModel
+from bot.nlu.matcher import FILLERS
+
+FALLBACK = "nlu_fallback"
+FAQ = "faq"
+RANKING_LENGTH = 10
+
+
+@lru_cache(maxsize=1)
+def needs_of_topics() -> Dict[str, str]:
+    """Return the need to which each question belongs: ``faq/<topic>`` -> need (``data/lookups/faq_topics.csv``)."""
+    path = lookups.DATA / "lookups" / "faq_topics.csv"
+    return {f"{FAQ}/{row['topic']}": row["need"] for _, row in lookups.read_table(path, ("topic", "need"))}
+
+
+def need_of(intent: str) -> Optional[str]:
+    """Return the need of an intent: itself, the need of a question, or None for a dialogue intent."""
+    return intent if intent in NEEDS else needs_of_topics().get(intent)
+
+
+@DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=True)
+class NeedClassifier(GraphComponent, IntentClassifier):
+    """Sets intent, ranking, and for a question the answer that belongs to it."""
+
+    @staticmethod
+    def get_default_config() -> Dict[str, Any]:
+        """Return the defaults.
+
+        ``threshold``: below this confidence the message counts as not understood. ``crisis_threshold``: from this
+        probability on a message is a crisis even if another intent is likelier; a missed emergency is worse than a
+        wrong alarm. ``place_threshold``: below this confidence a place named in answer to "where do you live?" is
+        just that answer.
+        """
+        return {"threshold": 0.45, "crisis_threshold": 0.35, "place_threshold": 0.75, "regularisation": 0.3}
+
+    def __init__(
+        self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, model: Optional[LinearModel] = None
+    ) -> None:
+        self.config = config
+        self._model_storage = model_storage
+        self._resource = resource
+        self._use(model)
+
+    def _use(self, model: Optional[LinearModel]) -> None:
+        self.model = model
+        if model is None:
+            return
+        groups = [need_of(name) or name for name in model.classes]
+        self._groups = sorted(set(groups))
+        self._membership = np.zeros((len(model.classes), len(self._groups)), dtype=np.float32)
+        for row, group in enumerate(groups):
+            self._membership[row, self._groups.index(group)] = 1.0
+        self._group_of = np.array([self._groups.index(group) for group in groups])
+
+    @classmethod
+    def create(
+        cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> "NeedClassifier":
+        """Create the untrained component (called by Rasa)."""
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+        """Return what makes a new training necessary: a change in a lookup table."""
+        return lookups.fingerprint()
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Train on all examples that have a text and an intent."""
+        examples = [m for m in training_data.intent_examples if m.get(TEXT) and m.get(INTENT)]
+        labels = [m.get("intent_response_key") or m.get(INTENT) for m in examples]
+        self._use(LinearModel.fit([_features(m) for m in examples], labels, self.config["regularisation"]))
+        assert self.model is not None
+        with self._model_storage.write_to(self._resource) as folder:
+            self.model.save(folder / "model.npz")
+        return self._resource
+
+    @classmethod
+    def load(
+        cls,
+        config: Dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "NeedClassifier":
+        """Load the trained component (called by Rasa)."""
+        with model_storage.read_from(resource) as folder:
+            return cls(config, model_storage, resource, LinearModel.load(folder / "model.npz"))
+
+    def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
+        """Classify messages.
+
+        Args:
+            messages: the messages, with the entities of the gazetteer.
+            tracker: the conversation (handed over because of the parameter's name): tells whether a place was asked for.
+        """
+        asked = tracker.get_slot("requested_slot") if tracker is not None else None
+        for message in messages:
+            if message.get(TEXT):
+                self._classify(message, asked)
+        return messages
+
+    def _classify(self, message: Message, asked: Optional[str]) -> None:
+        ranking = self._ranking(message)
+        danger = lookups.danger_in(message.get(TEXT))
+        name, confidence = self._decide(message, ranking, danger, asked)
+        if danger:
+            message.set("danger", danger, add_to_output=True)
+        intent: Dict[str, Any] = {"name": name.split("/")[0], "confidence": confidence}
+        message.set(INTENT, intent, add_to_output=True)
+        message.set("intent_ranking", ranking[:RANKING_LENGTH], add_to_output=True)
+        if name.startswith(f"{FAQ}/"):
+            message.set("response_selector", selected_answer(name, confidence), add_to_output=True)
+
+    def _ranking(self, message: Message) -> List[Dict[str, Any]]:
+        """Return all intents, best first: first the likeliest group, in it the likeliest intent.
+
+        The confidence of an intent is that of its whole group for the first of the group, its own for the others.
+        """
+        assert self.model is not None, "The classifier has not been trained."
+        probabilities = self.model.probabilities(_features(message))
+        by_group = probabilities @ self._membership
+        order = np.lexsort((-probabilities, -by_group[self._group_of]))
+        ranking, seen = [], set()
+        for index in order:
+            group = int(self._group_of[index])
+            confidence = float(probabilities[index] if group in seen else by_group[group])
+            seen.add(group)
+            name = self.model.classes[index]
+            ranking.append({"name": name, "confidence": confidence, "need": need_of(name)})
+        return ranking
+
+    def _decide(
+        self, message: Message, ranking: List[Dict[str, Any]], danger: Optional[str], asked: Optional[str]
+    ) -> Tuple[str, float]:
+        if danger:
+            return "crisis", 1.0
+        if only_names(message):
+            return "inform", 1.0
+        crisis = next((entry["confidence"] for entry in ranking if entry["name"] == "crisis"), 0.0)
+        if crisis >= self.config["crisis_threshold"]:
+            return "crisis", crisis
+        best = ranking[0]
+        named = {entity["entity"] for entity in message.get(ENTITIES) or []}
+        if asked in named and best["confidence"] < self.config["place_threshold"]:
+            return "inform", 1.0 - best["confidence"]
+        if best["confidence"] < self.config["threshold"]:
+            return FALLBACK, 1.0 - best["confidence"]
+        return best["name"], best["confidence"]
+
+
+def _features(message: Message) -> Features:
+    lemmas = [token.lemma for token in message.get(TOKENS_NAMES[TEXT]) or []]
+    return features(message.get(TEXT), message.get(ENTITIES) or [], lemmas)
+
+
+def only_names(message: Message) -> bool:
+    """Return whether a message consists of places, countries and professions, and little words between them."""
+    spans = [(e["start"], e["end"]) for e in message.get(ENTITIES) or [] if e["entity"] in ("place", "country", "profession")]
+    if not spans:
+        return False
+    rest = [t for t in tokenize(message.get(TEXT)) if not any(start <= t.start < end for start, end in spans)]
+    return all(t.folded in FILLERS or t.folded.isdigit() for t in rest)
+
+
+def selected_answer(intent: str, confidence: float) -> Dict[str, Any]:
+    """Return what Rasa's ``utter_faq`` reads to know which answer to give (the form of a ``ResponseSelector``).
+
+    Args:
+        intent: the full name of the question, ``faq/<topic>``.
+        confidence: how sure the classifier is.
+    """
+    answer = {"name": intent, "confidence": confidence, "intent_response_key": intent, "utter_action": f"utter_{intent}"}
+    return {"all_retrieval_intents": [FAQ], FAQ: {"response": answer, "ranking": [answer]}}

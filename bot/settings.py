@@ -1,0 +1,120 @@
+"""Every environment variable of the project, named and explained once.
+
+``docs/operating.md`` lists the same names; a test compares the two. All have a default that works on one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+# The languages of the programme's own registration form, in the order in which they are offered.
+LANGUAGES = ("de", "en", "tr", "ar", "uk", "ru", "fa", "fr", "es", "pl", "ro")
+# The languages that have a complete catalogue today. A language moves here when its catalogue passes the parity check.
+SPOKEN_LANGUAGES = ("de", "en")
+RIGHT_TO_LEFT = ("ar", "fa")
+FALLBACK_LANGUAGES = ("en", "de")
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message says which and what to do."""
+
+
+def _integer(name: str, default: int) -> int:
+    value = os.environ.get(name)
+    if not value:
+        return default
+    try:
+        return int(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a whole number, but is {value!r}.") from error
+
+
+def _list(name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process, read from the environment by :func:`settings`."""
+
+    host: str  # LOTSE_HOST: address of the web process
+    port: int  # LOTSE_PORT: port of the web process
+    engine_port: int  # LOTSE_ENGINE_PORT: loopback port of `rasa run`
+    actions_port: int  # LOTSE_ACTIONS_PORT: loopback port of the action server
+    home: Path  # LOTSE_HOME: databases, keys, logs
+    models: Path  # LOTSE_MODELS: trained models
+    directory_url: str  # LOTSE_DIRECTORY_URL
+    transcripts_url: str  # LOTSE_TRANSCRIPTS_URL
+    tracker_url: str  # LOTSE_TRACKER_URL
+    redis_url: str | None  # LOTSE_REDIS_URL: shared rate limits, if there is more than one web process
+    allowed_origins: tuple[str, ...]  # LOTSE_ALLOWED_ORIGINS: sites that may call the chat API, comma separated
+    trusted_proxies: tuple[str, ...]  # LOTSE_TRUSTED_PROXIES: addresses whose X-Forwarded-For counts, comma separated
+    operator: str  # LOTSE_OPERATOR: who runs the guide, shown to users
+    idle_minutes: int  # LOTSE_IDLE_MINUTES: a conversation ends after so many minutes without a message
+    absolute_hours: int  # LOTSE_ABSOLUTE_HOURS: a conversation ends after so many hours in any case
+    engine_timeout: int  # LOTSE_ENGINE_TIMEOUT: seconds until the gateway gives up on an answer
+    _secret: str | None = field(default=None, repr=False)  # LOTSE_SECRET_KEY
+
+    @property
+    def engine_url(self) -> str:
+        """The loopback address of the engine channel."""
+        return f"http://127.0.0.1:{self.engine_port}/webhooks/lotse"
+
+    @property
+    def actions_url(self) -> str:
+        """The loopback address of the action server."""
+        return f"http://127.0.0.1:{self.actions_port}"
+
+    @property
+    def secret_key(self) -> str:
+        """The key from which all signatures derive; made at first use and kept in ``LOTSE_HOME`` with mode 600."""
+        if self._secret:
+            return self._secret
+        path = self.home / "secret.key"
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            pass
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            # O_EXCL: two processes that start together must not overwrite each other's key.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="ascii").strip()
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        return path.read_text(encoding="ascii").strip()
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingsError: if a variable has a value that cannot be used.
+    """
+    home = Path(os.environ.get("LOTSE_HOME") or PROJECT / "var").resolve()
+    return Settings(
+        host=os.environ.get("LOTSE_HOST") or "127.0.0.1",
+        port=_integer("LOTSE_PORT", 8080),
+        engine_port=_integer("LOTSE_ENGINE_PORT", 5005),
+        actions_port=_integer("LOTSE_ACTIONS_PORT", 5055),
+        home=home,
+        models=Path(os.environ.get("LOTSE_MODELS") or PROJECT / "models").resolve(),
+        directory_url=os.environ.get("LOTSE_DIRECTORY_URL") or f"sqlite:///{home / 'directory.db'}",
+        transcripts_url=os.environ.get("LOTSE_TRANSCRIPTS_URL") or f"sqlite:///{home / 'transcripts.db'}",
+        tracker_url=os.environ.get("LOTSE_TRACKER_URL") or f"sqlite:///{home / 'tracker.db'}",
+        redis_url=os.environ.get("LOTSE_REDIS_URL") or None,
+        allowed_origins=_list("LOTSE_ALLOWED_ORIGINS"),
+        trusted_proxies=_list("LOTSE_TRUSTED_PROXIES"),
+        operator=os.environ.get("LOTSE_OPERATOR") or "IQ Netzwerk (Testbetrieb)",
+        idle_minutes=_integer("LOTSE_IDLE_MINUTES", 30),
+        absolute_hours=_integer("LOTSE_ABSOLUTE_HOURS", 12),
+        engine_timeout=_integer("LOTSE_ENGINE_TIMEOUT", 10),
+        _secret=os.environ.get("LOTSE_SECRET_KEY") or None,
+    )

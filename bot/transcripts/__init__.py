@@ -1,0 +1,1 @@
+"""Personal data: the live conversations and their turns, kept no longer than they are needed."""

@@ -1,0 +1,133 @@
+"""The page as it is served, and its texts in every spoken language."""
+
+from __future__ import annotations
+
+import csv
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from bot.dialogue.catalogues import LOCALE, catalogue
+from bot.gateway import texts
+from bot.gateway.page import HERE, STATIC, static_files
+from bot.settings import SPOKEN_LANGUAGES
+
+from .support import open_gate
+
+NUMBERS = ("110", "112", "116016", "116123", "+493018151111")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [("", "en", "en"), ("?language=de", "en", "de"), ("?language=xx", "en", "en"), ("?language=%ff", "", "de")],
+)
+async def test_the_page_begins_in_the_language_of_the_address_or_else_of_the_browser(
+    tmp_path: Path, query: str, header: str, language: str
+) -> None:
+    async with open_gate(tmp_path) as gate:
+        answer = await gate.http.get(f"/{query}", headers={"Accept-Language": header})
+        assert answer.status_code == 200
+        assert f'<html lang="{language}" dir="ltr">' in answer.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
+async def test_the_page_says_without_javascript_what_it_is_and_whom_to_call(tmp_path: Path, language: str) -> None:
+    async with open_gate(tmp_path) as gate:
+        html = (await gate.http.get(f"/?language={language}")).text
+        assert "Testbetreiber gGmbH" in html
+        assert "Ausländerbehörde" in html
+        noscript = html[html.index("<noscript>") : html.index("</noscript>")]
+        assert all(f"tel:{number}" in noscript for number in NUMBERS)
+
+
+@pytest.mark.asyncio
+async def test_the_page_has_no_inline_script_or_style_and_asks_nobody_else(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        html = (await gate.http.get("/")).text
+    files = [html, *(content.decode() for content, _ in static_files().values())]
+    assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
+    assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
+    for content in files:
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", content)
+        assert not re.findall(r"@import|url\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", content)
+        assert "document.cookie" not in content
+        assert "localStorage" not in content
+
+
+@pytest.mark.asyncio
+async def test_an_operator_with_special_characters_cannot_break_the_page(tmp_path: Path) -> None:
+    async with open_gate(tmp_path, operator='<script>alert("x")</script> & Söhne') as gate:
+        html = (await gate.http.get("/")).text
+        assert "<script>alert" not in html
+        assert "&amp; Söhne" in html
+
+
+@pytest.mark.asyncio
+async def test_every_file_of_the_page_is_served_and_kept_under_its_version(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        html = (await gate.http.get("/")).text
+        addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', html)
+        assert len(addresses) == 3
+        for address in addresses:
+            answer = await gate.http.get(address)
+            assert answer.status_code == 200
+            assert "immutable" in answer.headers["Cache-Control"]
+        old = await gate.http.get("/static/chat.js?v=old")
+        assert old.headers["Cache-Control"] == "no-cache"
+        assert old.headers["Content-Type"].startswith("text/javascript")
+
+
+@pytest.mark.asyncio
+async def test_search_engines_are_asked_to_stay_away(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        assert (await gate.http.get("/robots.txt")).text == "User-agent: *\nDisallow: /\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
+async def test_the_texts_hold_all_that_the_page_needs_to_speak_a_language(tmp_path: Path, language: str) -> None:
+    async with open_gate(tmp_path) as gate:
+        body = (await gate.http.get(f"/texts/{language}.json")).json()
+        assert body["language"] == language
+        assert set(body["texts"]) == set(texts.source())
+        assert body["language_names"]["ar"] == {"de": "Arabisch", "en": "Arabic"}[language]
+        assert [phone["number"] for one in body["contacts"] for phone in one["phones"]][:3] == list(NUMBERS[:3])
+
+
+@pytest.mark.parametrize("language", [one for one in SPOKEN_LANGUAGES if one != "de"])
+def test_a_spoken_language_has_every_text_with_the_same_placeholders(language: str) -> None:
+    found = catalogue(texts.DOMAIN, language)
+    assert set(found) == set(texts.source().items())
+    for (key, german), translated in found.items():
+        fields = [{name for _, name, _, _ in string.Formatter().parse(one) if name} for one in (german, translated)]
+        assert fields[0] == fields[1], key
+
+
+def test_no_catalogue_has_texts_that_do_not_exist() -> None:
+    for path in LOCALE.glob(f"*/LC_MESSAGES/{texts.DOMAIN}.po"):
+        assert set(catalogue(texts.DOMAIN, path.parts[-3])) <= set(texts.source().items())
+
+
+def test_every_text_that_the_page_uses_exists_and_every_text_is_used() -> None:
+    sources = [path.read_text() for path in (*STATIC.glob("*.js"), *HERE.glob("templates/*"), *HERE.glob("*.py"))]
+    code = "\n".join(sources)
+    for prefix in {key.partition(".")[0] for key in texts.source()}:
+        for used in re.findall(rf"""["'`]({prefix}\.[a-z_]+)["'`]""", code):
+            assert used in texts.source()
+    for key in texts.source():
+        built = key.startswith(("kind.", "error."))
+        assert built or f'"{key}"' in code or f"'{key}'" in code, key
+
+
+def test_every_nationwide_number_has_a_source_and_a_date() -> None:
+    with texts.CONTACTS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["id"] for row in rows} >= set(texts.ALWAYS_SHOWN)
+    for row in rows:
+        assert all(row.values()), row["id"]
+        assert row["source_url"].startswith("http")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["checked_on"])
