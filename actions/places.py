@@ -15,9 +15,7 @@ from actions.directory.database import session
 # After so many questions without a place the guide stops asking and shows the states and the nationwide contacts.
 MOST_QUESTIONS = 2
 # These messages are no attempt to answer the question, so the question does not count again.
-_INTERRUPTIONS = frozenset(
-    "faq bot_challenge feedback_positive feedback_negative switch_language greet thank".split()
-)
+_INTERRUPTIONS = frozenset("faq bot_challenge feedback_positive feedback_negative switch_language greet thank".split())
 
 
 class ActionAskPlace(Action):
@@ -68,9 +66,7 @@ class ActionAskPlace(Action):
         buttons.append(replies.button("utter_button_abroad", "inform", place="abroad"))
         with session() as opened:
             referral = offices.find(opened, tracker.get_slot("need") or "human", None)
-            dispatcher.utter_message(
-                response="utter_place_give_up", buttons=buttons, json_message={"referral": referral.public()}
-            )
+            dispatcher.utter_message(response="utter_place_give_up", buttons=buttons, json_message={"referral": referral.public()})
 
 
 class ActionAskProfession(Action):

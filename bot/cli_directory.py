@@ -29,9 +29,7 @@ _POSTCODE_COLUMNS = {
     "postcode", "district", "district_name", "state", "latitude", "longitude", "towns", "large_recipient",
 }  # fmt: skip
 
-directory_app = typer.Typer(
-    no_args_is_help=True, help="The directory of offices, courses and hotlines: import, export, check."
-)
+directory_app = typer.Typer(no_args_is_help=True, help="The directory of offices, courses and hotlines: import, export, check.")
 
 
 def _console(stderr: bool = False) -> Console:
@@ -103,10 +101,7 @@ def _can_ask() -> bool:
 
 
 def _counts(plan: importer.Plan) -> str:
-    return (
-        f"{len(plan.added)} added, {len(plan.changed)} changed, {len(plan.removed)} removed, "
-        f"{len(plan.unchanged)} unchanged."
-    )
+    return f"{len(plan.added)} added, {len(plan.changed)} changed, {len(plan.removed)} removed, {len(plan.unchanged)} unchanged."
 
 
 @directory_app.command("import")

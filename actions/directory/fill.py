@@ -106,13 +106,9 @@ def _fill_places(opened: Session, folder: Path, result: FillResult) -> None:
         return
     for table in (TownName, Town, PostcodeRange, District):
         opened.execute(delete(table).execution_options(synchronize_session=False))
-    districts = [
-        {"ags": r["district"], "name": r["name"], "state": r["state"], **_point(r)}
-        for r in _read(folder / "districts.csv")
-    ]
+    districts = [{"ags": r["district"], "name": r["name"], "state": r["state"], **_point(r)} for r in _read(folder / "districts.csv")]
     ranges = [
-        {"first": r["first"], "last": r["last"], "district": r["district"], **_point(r)}
-        for r in _read(folder / "postcode_ranges.csv")
+        {"first": r["first"], "last": r["last"], "district": r["district"], **_point(r)} for r in _read(folder / "postcode_ranges.csv")
     ]
     towns, names = _towns(_read(folder / "towns.csv"))
     for model, rows in ((District, districts), (PostcodeRange, ranges), (Town, towns), (TownName, names)):

@@ -163,9 +163,7 @@ def _check_count(path: Path, lines: list[tuple[int, list[str]]]) -> None:
         raise TableError(f"{path.name} has more than {MAX_ROWS} rows.")
 
 
-def validate(
-    session: Session, rows: Iterable[Row], today: date | None = None
-) -> tuple[list[OfficeRow], list[Problem]]:
+def validate(session: Session, rows: Iterable[Row], today: date | None = None) -> tuple[list[OfficeRow], list[Problem]]:
     """Check all rows; return the offices of the good ones and everything that is wrong, in the order of the file.
 
     Raises:
@@ -222,9 +220,7 @@ class Plan:
 def from_office(office: Office) -> OfficeRow:
     """Return an office of the database in the form in which rows are compared and written."""
     contacts = sorted(office.contacts, key=lambda c: c.position)
-    phones, emails, websites = (
-        tuple(c.value for c in contacts if c.kind == kind) for kind in ("phone", "email", "website")
-    )
+    phones, emails, websites = (tuple(c.value for c in contacts if c.kind == kind) for kind in ("phone", "email", "website"))
     plain = {column: getattr(office, column) for column in _PLAIN}
     return OfficeRow(
         # Sorted here, not by the database: its collation depends on how it was set up.

@@ -110,9 +110,7 @@ class Office(Base):
     needs = relationship("OfficeNeed", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeNeed.need")
     coverage = relationship("OfficeCoverage", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeCoverage.prefix")
     languages = relationship("OfficeLanguage", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeLanguage.position")
-    professions = relationship(
-        "OfficeProfession", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeProfession.profession"
-    )
+    professions = relationship("OfficeProfession", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeProfession.profession")
     contacts = relationship("OfficeContact", cascade="all, delete-orphan", lazy="selectin", order_by="OfficeContact.position")
 
     __table_args__ = (

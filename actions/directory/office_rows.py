@@ -237,9 +237,7 @@ class _Checker:
         """Return whether a cell has been found wrong already."""
         return any(p.column == column for p in self.problems)
 
-    def items(
-        self, column: str, parse: Callable[[str], str], separator: str = ";", needed: bool = False
-    ) -> tuple[str, ...]:
+    def items(self, column: str, parse: Callable[[str], str], separator: str = ";", needed: bool = False) -> tuple[str, ...]:
         """Return the items of a list cell, each checked by ``parse`` and without repetitions."""
         kept: list[str] = []
         for item in re.split(separator, self.cells[column]):
@@ -491,8 +489,6 @@ def _check_address(c: _Checker, office: OfficeRow, places: PlaceIndex) -> None:
         c.report("postcode", f"belongs to {district.name} in {district.state}, not to {office.state}")
         return
     centre = (found.latitude, found.longitude)
-    near = any(
-        t.district == found.district or kilometres(t.latitude, t.longitude, *centre) <= SAME_PLACE_KM for t in towns
-    )
+    near = any(t.district == found.district or kilometres(t.latitude, t.longitude, *centre) <= SAME_PLACE_KM for t in towns)
     if towns and not near:
         c.report("postcode", f"belongs to {district.name}, which is not near {office.city}")

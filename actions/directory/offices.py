@@ -112,14 +112,10 @@ def find(
     if limit < 1:
         raise ValueError("The limit must be at least 1.")
     wanted, next_best = KINDS[need]
-    matches = _candidates(session, need, place, on or date.today())
-    if profession:
-        matches = _for_profession(session, matches, profession)
-    else:
-        matches = [(m, 0) for m in matches]
-    first = [m for m, _ in sorted(((m, p) for m, p in matches if m.office.kind in wanted), key=_order)]
-    second = [m for m, _ in sorted(((m, p) for m, p in matches if m.office.kind in next_best), key=_order)]
-    hotlines = [m for m, _ in sorted(((m, p) for m, p in matches if m.office.kind == "hotline"), key=_order)]
+    matches = _for_profession(session, _candidates(session, need, place, on or date.today()), profession)
+    first = _ranked(matches, wanted, kinds_matter=False)
+    second = _ranked(matches, next_best, kinds_matter=True)
+    hotlines = _ranked(matches, ("hotline",), kinds_matter=False)
     return _choose(need, place, wanted, first, second, hotlines, limit)
 
 
@@ -153,6 +149,12 @@ def _choose(
             chosen = backing[:limit]
         elif not any(m.level in ("district", "region", "state", "nearby") for m in chosen):
             chosen = _first(limit, [*chosen, *backing])
+    elif place is not None and place.kind == ABROAD:
+        chosen = _first(limit, [*chosen, *hotlines, *second])
+    elif not any(_reachable(m) for m in chosen):
+        # We know the office but no way to reach it: add somebody who can be reached and knows the way.
+        reachable = [m for m in [*second, *nationwide, *hotlines] if m.office.confirmed and _reachable(m)]
+        chosen = [*chosen[: max(1, limit - 1)], *reachable[:1]]
     if need == "recognition" and place is not None and place.kind == ABROAD:
         notes.append("abroad_recognition")
     if need == "fair_integration":
@@ -173,11 +175,29 @@ def _first(limit: int, matches: Iterable[Match]) -> list[Match]:
 _LEVELS = ("abroad", "district", "region", "state", "nearby", "nationwide")
 
 
-def _order(item: tuple[Match, int]) -> tuple[Any, ...]:
-    match, profession_rank = item
-    distance = match.distance_km if match.distance_km is not None else 10_000.0
-    # A course for one's own profession two districts away beats a general one next door.
-    return (not match.office.confirmed, profession_rank, _LEVELS.index(match.level), distance, match.office.id)
+def _ranked(matches: list[tuple[Match, int]], kinds: tuple[str, ...], kinds_matter: bool) -> list[Match]:
+    """Return the matches of ``kinds``, best first."""
+
+    def order(item: tuple[Match, int]) -> tuple[Any, ...]:
+        match, profession_rank = item
+        office = match.office
+        distance = match.distance_km if match.distance_km is not None else 10_000.0
+        return (
+            not office.confirmed,
+            kinds.index(office.kind) if kinds_matter else 0,
+            # A course for one's own profession two districts away beats a general one next door.
+            profession_rank,
+            _LEVELS.index(match.level),
+            distance,
+            -len(office.needs),  # of two nationwide contacts, the one that helps with more
+            office.id,
+        )
+
+    return [match for match, _rank in sorted((m for m in matches if m[0].office.kind in kinds), key=order)]
+
+
+def _reachable(match: Match) -> bool:
+    return bool(match.office.contacts)
 
 
 def _candidates(session: Session, need: str, place: Place | None, on: date) -> list[Match]:
@@ -233,14 +253,21 @@ def _distance(office: Office, place: Place | None) -> float | None:
     return kilometres(place.latitude, place.longitude, office.latitude, office.longitude)
 
 
-def _for_profession(session: Session, matches: list[Match], profession: str) -> list[tuple[Match, int]]:
-    """Drop courses for other professions; rank: own profession 0, own field 1, for everybody 2."""
-    row = session.get(Profession, profession)
+def _for_profession(session: Session, matches: list[Match], profession: str | None) -> list[tuple[Match, int]]:
+    """Drop what is only for other professions; rank: own profession 0, own field 1, for everybody 2.
+
+    Without a profession, courses of every profession stay (the person may look at them), but an authority that serves
+    one profession only would be a wrong door.
+    """
+    row = session.get(Profession, profession) if profession else None
     own_field = f"field:{row.field}" if row is not None else None
     kept = []
     for match in matches:
         targets = {p.profession for p in match.office.professions}
-        if profession in targets:
+        if profession is None:
+            if not targets or match.office.kind == "qualification_course":
+                kept.append((match, 0))
+        elif profession in targets:
             kept.append((match, 0))
         elif own_field and own_field in targets:
             kept.append((match, 1))

@@ -27,6 +27,8 @@ from actions.directory.text import fold_word, name_key
 CLEARLY_LARGER = 15
 # ... or if the others are villages that few people mean when they give the bare name.
 VILLAGE = 6_000
+# Berlin, Hamburg and Bremen are states and cities at once: the city is meant.
+CITY_STATE = 500_000
 MOST_CHOICES = 4
 _KIND_OF_DISTRICT = re.compile(r"^(landkreis|kreis|lk|kreisfreie stadt|stadt|stadtkreis|region|staedteregion|district of) ")
 
@@ -133,9 +135,12 @@ def resolve(session: Session, reference: str) -> Resolution:
     towns = _by_name(session, key)
     if district:
         towns = [t for t in towns if t.district == district]
+    if key in state_keys() and not district and (not towns or towns[0].population < CITY_STATE):
+        state = state_place(state_keys()[key])
+        # "Brandenburg" is a state and a town; "Hessen" is also a village, which nobody means.
+        rivals = [t.place for t in towns if t.population >= 3 * VILLAGE]
+        return Resolution(choices=[state, *rivals]) if rivals else Resolution(place=state)
     if not towns:
-        if key in state_keys():
-            return Resolution(place=state_place(state_keys()[key]))
         by_district = _by_district_name(session, key)
         if by_district:
             return Resolution(place=by_district[0]) if len(by_district) == 1 else Resolution(choices=by_district[:MOST_CHOICES])
@@ -145,7 +150,9 @@ def resolve(session: Session, reference: str) -> Resolution:
         chosen = 0
     if chosen is not None:
         return Resolution(place=towns[chosen].place)
-    return Resolution(choices=[t.place for t in towns[: MOST_CHOICES - 1 if len(towns) > MOST_CHOICES else MOST_CHOICES]], many=len(towns) > MOST_CHOICES)
+    return Resolution(
+        choices=[t.place for t in towns[: MOST_CHOICES - 1 if len(towns) > MOST_CHOICES else MOST_CHOICES]], many=len(towns) > MOST_CHOICES
+    )
 
 
 def clear_choice(candidates: list[tuple[int, bool]]) -> int | None:
@@ -198,7 +205,13 @@ def _by_name(session: Session, key: str) -> list[_Candidate]:
             reference=f"{town.name}@{town.district}",
         )
         found.append(_Candidate(place, town.population, town.district, official))
-    return found
+    return _without_lesser_aliases(found)
+
+
+def _without_lesser_aliases(towns: list[_Candidate]) -> list[_Candidate]:
+    """Drop towns for which the name is a foreign spelling, if a larger town bears it officially (Kiel is not Kehl)."""
+    official = max((t.population for t in towns if t.official), default=-1)
+    return [t for t in towns if t.official or t.population > official]
 
 
 def _by_postcode(session: Session, postcode: str, name: str) -> Place | None:
@@ -211,15 +224,14 @@ def _by_postcode(session: Session, postcode: str, name: str) -> Place | None:
         return None
     span, district = row
     town = session.execute(
-        select(Town)
-        .where(Town.postcode == postcode, Town.district == district.ags)
-        .order_by(Town.population.desc(), Town.id)
-        .limit(1)
+        select(Town).where(Town.postcode == postcode, Town.district == district.ags).order_by(Town.population.desc(), Town.id).limit(1)
     ).scalar()
-    shown = town.name if town is not None else re.sub(r"^(Kreisfreie Stadt|Stadtkreis) ", "", district.name)
-    if district.name.startswith(("Kreisfreie Stadt ", "Stadtkreis ")):
+    if _is_city(district.name):
         # 50667 is Köln, not the quarter that GeoNames puts there.
-        shown = re.sub(r"^(Kreisfreie Stadt|Stadtkreis) ", "", district.name)
+        town = session.execute(
+            select(Town).where(Town.district == district.ags).order_by(Town.population.desc(), Town.id).limit(1)
+        ).scalar()
+    shown = town.name if town is not None else district.name
     return Place(
         name=shown,
         kind="postcode",
@@ -231,6 +243,11 @@ def _by_postcode(session: Session, postcode: str, name: str) -> Place | None:
         longitude=town.longitude if town is not None else span.longitude,
         reference=postcode,
     )
+
+
+def _is_city(district: str) -> bool:
+    """Return whether a district is a single city ("Kreisfreie Stadt Köln", "Berlin, Stadt")."""
+    return district.startswith(("Kreisfreie Stadt", "Stadtkreis")) or ", " in district
 
 
 @lru_cache(maxsize=1)

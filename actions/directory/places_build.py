@@ -199,15 +199,12 @@ def _write_towns(rows: list[dict[str, str]], path: Path) -> int:
     return _write(path, ["name", "district", "latitude", "longitude", "population", "postcode", "names"], towns)
 
 
-def _german_name(
-    city: dict[str, Any], by_name: dict[str, list[dict[str, str]]]
-) -> tuple[str, list[tuple[float, dict[str, str]]]] | None:
+def _german_name(city: dict[str, Any], by_name: dict[str, list[dict[str, str]]]) -> tuple[str, list[tuple[float, dict[str, str]]]] | None:
     """Return the name that the postcode table uses for a town of GeoNames, with the rows that carry it."""
     for candidate in city["alternatenames"]:
         key = name_key(candidate)
         near = [
-            (kilometres(city["latitude"], city["longitude"], float(r["latitude"]), float(r["longitude"])), r)
-            for r in by_name.get(key, [])
+            (kilometres(city["latitude"], city["longitude"], float(r["latitude"]), float(r["longitude"])), r) for r in by_name.get(key, [])
         ]
         near = [pair for pair in near if pair[0] <= SAME_TOWN_KM]
         if near and key and candidate[:1].isupper():

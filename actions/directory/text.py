@@ -64,10 +64,7 @@ class Token(NamedTuple):
 
 def tokenize(text: str) -> list[Token]:
     """Split ``text`` into words with their offsets (in characters of ``text``)."""
-    return [
-        Token(fold_word(strip_invisible(m.group())), m.start(), m.end(), m.group()[:1].isupper())
-        for m in _WORD.finditer(text)
-    ]
+    return [Token(fold_word(strip_invisible(m.group())), m.start(), m.end(), m.group()[:1].isupper()) for m in _WORD.finditer(text)]
 
 
 def name_key(name: str) -> str:

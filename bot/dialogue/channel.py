@@ -146,15 +146,21 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
     processor = agent.processor
     store = _store(agent)
     async with agent.lock_store.lock(conversation):
-        if call.get("start"):
-            tracker = await processor.fetch_tracker_with_initial_session(conversation, replies, metadata)
-            await processor.save_tracker(tracker)
-        else:
-            before = await store.peek(conversation)
-            language_before = before.get_slot("language") if before else None
-            await processor.handle_message(_message(call, conversation, replies, metadata))
-            tracker = await store.peek(conversation)
-            await _say_language_changed(processor, tracker, language_before, replies)
+        message = None if call.get("start") else _message(call, conversation, replies, metadata)
+        if message is not None and _confirms_deletion(message):
+            return await _delete(store, processor.nlg, conversation)
+        before = await store.peek(conversation)
+        with action_client.watching() as failed:
+            if message is None:
+                tracker = await processor.fetch_tracker_with_initial_session(conversation, replies, metadata)
+                await processor.save_tracker(tracker)
+            else:
+                await processor.handle_message(message)
+                tracker = await store.peek(conversation)
+                await _say_language_changed(processor, tracker, before.get_slot("language") if before else None, replies)
+        if failed and not call.get("start"):
+            notice = await processor.nlg.generate("utter_directory_down", tracker, NAME)
+            await replies.send_response(conversation, notice)
     latest = tracker.latest_message
     intent = (latest.intent if latest else None) or {}
     return {
@@ -164,6 +170,22 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
         "confidence": intent.get("confidence"),
         "need": tracker.get_slot("need"),
     }
+
+
+def _confirms_deletion(message: UserMessage) -> bool:
+    parsed = message.parse_data or {}
+    confirmed = any(e.get("entity") == "confirmed" and e.get("value") == "yes" for e in parsed.get("entities", []))
+    return confirmed and (parsed.get("intent") or {}).get("name") == "delete_my_data"
+
+
+async def _delete(store: LotseTrackerStore, nlg: Any, conversation: str) -> dict[str, Any]:
+    """Delete the conversation here and tell the gateway, with ``ended``, to do the same in its own store."""
+    tracker = await store.peek(conversation)
+    language = (tracker.get_slot("language") if tracker else None) or "de"
+    await store.delete(conversation)
+    reply = nlg.reply("utter_deleted", language, {})
+    message = {"text": reply["text"], "language": reply["language"], "buttons": [], "referral": None, "response": "utter_deleted"}
+    return {"language": language, "messages": [message], "intent": "delete_my_data", "confidence": 1.0, "need": None, "ended": True}
 
 
 def _message(call: dict[str, Any], conversation: str, replies: OutputChannel, metadata: dict[str, Any]) -> UserMessage:
@@ -229,8 +251,6 @@ async def _say_language_changed(processor: Any, tracker: DialogueStateTracker, b
         return
     notice = await processor.nlg.generate("utter_language_followed", tracker, NAME)
     if notice:
-        notice["buttons"] = [
-            {"title": f"utter_language_name_{before}", "payload": f'/switch_language{{"language": "{before}"}}'}
-        ]
+        notice["buttons"] = [{"title": f"utter_language_name_{before}", "payload": f'/switch_language{{"language": "{before}"}}'}]
         processor.nlg.translate_button(notice["buttons"][0], now)
         await replies.send_response(tracker.sender_id, notice)

@@ -14,6 +14,7 @@ a response id as title; both become text here, because only here the language is
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,9 +23,10 @@ from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
+from ruamel.yaml import YAML
 
 from bot.dialogue.catalogues import translate
-from bot.settings import settings
+from bot.settings import PROJECT, settings
 
 DOMAIN = "replies"
 _PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -36,11 +38,11 @@ class TranslatedReplies(NaturalLanguageGenerator):
     """Rasa's NLG, in process: picks the response, translates it, fills in the values."""
 
     def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
-        self.responses: dict[str, list[dict[str, Any]]] = domain.responses if domain else {}
+        # Rasa hands over an empty domain before the model is loaded; the file is the source anyway, and a corrected
+        # text takes effect at the next start without training.
+        self.responses = source_responses()
 
-    async def generate(
-        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
-    ) -> dict[str, Any] | None:
+    async def generate(self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any) -> dict[str, Any] | None:
         """Return the reply for a response id (called by Rasa).
 
         Args:
@@ -99,6 +101,12 @@ class TranslatedReplies(NaturalLanguageGenerator):
             "date": format_date(day, format="medium", locale=language),
         }
         return self.text("utter_sources", language, values)[0]
+
+
+@lru_cache(maxsize=1)
+def source_responses() -> dict[str, list[dict[str, Any]]]:
+    """Return the German responses of ``domain.yml``."""
+    return dict(YAML(typ="safe").load(PROJECT / "domain.yml")["responses"])
 
 
 def _as_date(value: Any) -> Any:

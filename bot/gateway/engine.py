@@ -68,6 +68,7 @@ class EngineAnswer:
 
     language: str
     messages: tuple[EngineMessage, ...]
+    ended: bool = False  # the person had the conversation deleted
 
 
 class EngineClient:
@@ -197,7 +198,8 @@ def _answer(raw: bytes) -> EngineAnswer:
         raise EngineError("the answer is not as agreed") from None
     if language not in LANGUAGES:
         raise EngineError("the answer is in an unknown language")
-    return EngineAnswer(language, tuple(one for one in messages if one.text or one.buttons or one.referral))
+    kept = tuple(one for one in messages if one.text or one.buttons or one.referral)
+    return EngineAnswer(language, kept, body.get("ended") is True)
 
 
 def _message(body: Mapping[str, Any], language: str) -> EngineMessage:

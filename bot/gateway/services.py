@@ -21,6 +21,8 @@ from bot.settings import Settings
 from bot.transcripts.conversations import Conversations
 
 logger = logging.getLogger(__name__)
+# An engine that is down is asked so often a minute, not once for each conversation.
+FAILURES_A_ROUND = 3
 
 
 def utc_now() -> datetime:
@@ -61,8 +63,14 @@ class Services:
 
     async def forget_pending(self) -> None:
         """Have the engine delete what is deleted here; what does not work stays noted for the next time."""
+        failures = 0
         for conversation_id in await run_in_threadpool(self.store.pending_deletions):
-            if not await self.forget(conversation_id):
+            if await self.forget(conversation_id):
+                continue
+            # To the end of the queue: one that never works must not keep the others from being deleted.
+            await run_in_threadpool(self.store.pending_deletion, conversation_id, self.now())
+            failures += 1
+            if failures == FAILURES_A_ROUND:
                 return
 
     async def forget(self, conversation_id: str) -> bool:

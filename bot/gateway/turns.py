@@ -159,9 +159,7 @@ async def welcome(service: Services, conversation: LiveConversation) -> tuple[st
         messages, buttons = to_messages(answer)
         language = answer.language
     begun = await run_in_threadpool(service.store.begin_turn, conversation.id, "start", "start", None, service.now())
-    await run_in_threadpool(
-        service.store.finish_turn, conversation.id, begun.id, messages, buttons, language, service.now()
-    )
+    await run_in_threadpool(service.store.finish_turn, conversation.id, begun.id, messages, buttons, language, service.now())
     return language, messages
 
 
@@ -174,9 +172,7 @@ async def _start(service: Services, conversation: LiveConversation) -> EngineAns
     return answer
 
 
-async def _ask(
-    service: Services, conversation: LiveConversation, inquiry: Inquiry, turn_id: int
-) -> list[dict[str, Any]]:
+async def _ask(service: Services, conversation: LiveConversation, inquiry: Inquiry, turn_id: int) -> list[dict[str, Any]]:
     if not conversation.engine_started:
         # The engine was down when the conversation began; its welcome has been said by the gateway.
         await _start(service, conversation)
@@ -185,9 +181,12 @@ async def _ask(
     messages, buttons = to_messages(answer)
     if not messages and inquiry.kind != "language":
         raise EngineError("there is no message in the answer")
-    stored = await run_in_threadpool(
-        service.store.finish_turn, conversation.id, turn_id, messages, buttons, answer.language, service.now()
-    )
+    if answer.ended:
+        # "Delete my data" in the chat: the last message is said, and nothing of the conversation is kept.
+        await run_in_threadpool(service.store.delete, conversation.id, service.now())
+        await service.forget(conversation.id)
+        return messages
+    stored = await run_in_threadpool(service.store.finish_turn, conversation.id, turn_id, messages, buttons, answer.language, service.now())
     if not stored:
         # Deleted while the engine was working: it may have written the conversation anew.
         await run_in_threadpool(service.store.pending_deletion, conversation.id, service.now())

@@ -1,4 +1,4 @@
-"""From a message to the features of the intent classifier: words, lemmas, pairs of words, pieces of words, facts.
+"""From a message to the features of the intent classifier: words, lemmas, ideas, pairs of words, pieces of words.
 
 Names of places, countries and professions become placeholders, so that "Krankenschwester aus Syrien in Cottbus" and
 "Maurer aus Kosovo in Hamm" look alike. Pieces of words carry over from one inflection or spelling to the next.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from actions.directory.text import fold, tokenize
+from bot.nlu.concepts import concepts
 
 Features = dict[str, Counter[str]]
 PLACEHOLDERS = {"place": "xplacex", "country": "xcountryx", "profession": "xprofessionx"}
@@ -54,6 +55,7 @@ def features(text: str, entities: Iterable[dict[str, Any]] = (), lemmas: Iterabl
     word: Counter[str] = Counter(words)
     word.update(f"{a} {b}" for a, b in zip(["^", *words], [*words, "$"]))
     word.update(f"~{fold(lemma)}" for lemma in lemmas)
+    word.update(f"@{concept}" for concept in concepts().find(words))
     word.update(f"#{e['entity']}" for e in entities)
     word[f"#length{min(len(words), 12) // 3}"] += 1
     if "?" in text or "؟" in text:

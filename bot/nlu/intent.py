@@ -20,8 +20,8 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
-from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.nlu.constants import TOKENS_NAMES
+from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
@@ -87,7 +87,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
     @classmethod
     def create(
         cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
-    ) -> "NeedClassifier":
+    ) -> NeedClassifier:
         """Create the untrained component (called by Rasa)."""
         return cls(config, model_storage, resource)
 
@@ -114,7 +114,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         resource: Resource,
         execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> "NeedClassifier":
+    ) -> NeedClassifier:
         """Load the trained component (called by Rasa)."""
         with model_storage.read_from(resource) as folder:
             return cls(config, model_storage, resource, LinearModel.load(folder / "model.npz"))
@@ -126,16 +126,15 @@ class NeedClassifier(GraphComponent, IntentClassifier):
             messages: the messages, with the entities of the gazetteer.
             tracker: the conversation (handed over because of the parameter's name): tells whether a place was asked for.
         """
-        asked = tracker.get_slot("requested_slot") if tracker is not None else None
         for message in messages:
             if message.get(TEXT):
-                self._classify(message, asked)
+                self._classify(message, tracker)
         return messages
 
-    def _classify(self, message: Message, asked: Optional[str]) -> None:
+    def _classify(self, message: Message, tracker: Optional[DialogueStateTracker]) -> None:
         ranking = self._ranking(message)
         danger = lookups.danger_in(message.get(TEXT))
-        name, confidence = self._decide(message, ranking, danger, asked)
+        name, confidence = self._decide(message, ranking, danger, tracker)
         if danger:
             message.set("danger", danger, add_to_output=True)
         intent: Dict[str, Any] = {"name": name.split("/")[0], "confidence": confidence}
@@ -163,22 +162,39 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         return ranking
 
     def _decide(
-        self, message: Message, ranking: List[Dict[str, Any]], danger: Optional[str], asked: Optional[str]
+        self,
+        message: Message,
+        ranking: List[Dict[str, Any]],
+        danger: Optional[str],
+        tracker: Optional[DialogueStateTracker],
     ) -> Tuple[str, float]:
+        asked = tracker.get_slot("requested_slot") if tracker is not None else None
+        need = tracker.get_slot("need") if tracker is not None else None
+        named = {entity["entity"] for entity in message.get(ENTITIES) or []}
         if danger:
             return "crisis", 1.0
         if only_names(message):
+            # Whoever introduces themselves with a profession and a foreign country wants to work in that profession.
+            if need is None and asked is None and {"profession", "country"} <= named:
+                return "recognition", 0.9
             return "inform", 1.0
         crisis = next((entry["confidence"] for entry in ranking if entry["name"] == "crisis"), 0.0)
         if crisis >= self.config["crisis_threshold"]:
             return "crisis", crisis
         best = ranking[0]
-        named = {entity["entity"] for entity in message.get(ENTITIES) or []}
+        if not self._knows_a_word(message):
+            return FALLBACK, 1.0
         if asked in named and best["confidence"] < self.config["place_threshold"]:
             return "inform", 1.0 - best["confidence"]
         if best["confidence"] < self.config["threshold"]:
             return FALLBACK, 1.0 - best["confidence"]
         return best["name"], best["confidence"]
+
+    def _knows_a_word(self, message: Message) -> bool:
+        """Return whether at least one word of the message occurred in training: pieces of words alone prove nothing."""
+        assert self.model is not None
+        words = [token.folded for token in tokenize(message.get(TEXT))]
+        return not words or any(f"word:{word}" in self.model.vocabulary for word in words)
 
 
 def _features(message: Message) -> Features:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, Dict, List, Optional
 
 from babel import Locale
-from lingua import Language, LanguageDetector as Lingua, LanguageDetectorBuilder
+from lingua import Language, LanguageDetectorBuilder
+from lingua import LanguageDetector as Lingua
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -83,7 +84,7 @@ class LanguageDetector(GraphComponent):
     @classmethod
     def create(
         cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
-    ) -> "LanguageDetector":
+    ) -> LanguageDetector:
         """Create the component (called by Rasa)."""
         return cls()
 

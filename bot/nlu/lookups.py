@@ -20,8 +20,7 @@ from actions.directory.text import fold, name_key
 from bot.settings import LANGUAGES
 
 FIELDS = (
-    "health education social engineering it crafts trade science law transport hospitality agriculture media security "
-    "administration"
+    "health education social engineering it crafts trade science law transport hospitality agriculture media security administration"
 ).split()
 DANGERS = ("violence", "trafficking", "confinement", "suicide", "medical", "threat", "child")
 CUE_KINDS = (
@@ -160,3 +159,18 @@ def fingerprint() -> str:
     for path in sorted([*(DATA / "lookups").glob("*.csv"), *(DATA / "places").glob("*.csv")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def profession_title(word: str | None) -> str | None:
+    """Return the German reference title for a title or an everyday word; None for None.
+
+    Raises:
+        LookupError: if the profession is not in the table.
+    """
+    if word is None:
+        return None
+    key = name_key(word)
+    for profession in professions():
+        if key == name_key(profession.title) or key in profession.synonyms:
+            return profession.title
+    raise LookupError(f"The profession {word!r} is not in the table (data/lookups/professions.csv).")

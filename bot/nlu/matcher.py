@@ -12,7 +12,7 @@ from functools import lru_cache
 from rapidfuzz.distance import DamerauLevenshtein
 
 from actions.directory.database import DATA
-from actions.directory.places import clear_choice, district_keys, state_keys, states
+from actions.directory.places import CITY_STATE, clear_choice, district_keys, state_keys, states
 from actions.directory.text import Token, name_key, tokenize
 from bot.nlu import lookups
 from bot.nlu.vocabulary import Vocabulary
@@ -118,20 +118,12 @@ class Matcher:
         return spans
 
     def _is_name(self, key: str) -> bool:
-        return (
-            key in self.towns
-            or key in self.countries
-            or key in self.professions
-            or key in self.states
-            or key in self.districts
-        )
+        return key in self.towns or key in self.countries or key in self.professions or key in self.states or key in self.districts
 
     def _cue_before(self, tokens: list[Token], index: int, kind: str) -> bool:
         """Whether a cue phrase of ``kind`` ends right before the token at ``index``."""
         phrases = self.cues[kind]
-        return any(
-            " ".join(t.folded for t in tokens[index - n : index]) in phrases for n in range(1, min(5, index) + 1)
-        )
+        return any(" ".join(t.folded for t in tokens[index - n : index]) in phrases for n in range(1, min(5, index) + 1))
 
     # -- places ----------------------------------------------------------------------------------------------------
 
@@ -170,10 +162,10 @@ class Matcher:
         return found
 
     def _place_value(self, key: str) -> str | None:
+        if key in self.states and (key not in self.towns or self.towns[key].population < CITY_STATE):
+            return states()[self.states[key]].name
         if key in self.towns:
             return self.towns[key].reference
-        if key in self.states:
-            return states()[self.states[key]].name
         return key.title() if key in self.districts else None
 
     def _place_score(self, tokens: list[Token], first: int, last: int, key: str, alone: bool) -> int:
@@ -300,6 +292,8 @@ def _town_index() -> dict[str, _TownName]:
                     names[key][row["district"]] = (population, key == own, row["name"])
     index = {}
     for key, by_district in names.items():
+        official = max((population for population, own, _name in by_district.values() if own), default=-1)
+        by_district = {d: t for d, t in by_district.items() if t[1] or t[0] > official}
         towns = sorted(by_district.values(), key=lambda t: (-t[0], not t[1]))
         chosen = clear_choice([(population, official) for population, official, _name in towns])
         reference = towns[chosen][2] if chosen is not None else key.title()

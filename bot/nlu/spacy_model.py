@@ -107,9 +107,7 @@ class SpacyLemmas(Tokenizer):
         with model_storage.read_from(resource) as folder:
             trained = (folder / "spacy_model.txt").read_text(encoding="utf-8")
         if trained != component.loaded:
-            raise SpacyModelMismatch(
-                f"The bot was trained with {trained}, but {component.loaded} is installed. Please run `lotse train`."
-            )
+            raise SpacyModelMismatch(f"The bot was trained with {trained}, but {component.loaded} is installed. Please run `lotse train`.")
         return component
 
     def tokenize(self, message: Message, attribute: str) -> List[Token]:

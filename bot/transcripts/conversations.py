@@ -198,9 +198,7 @@ class Conversations:
 
     # ------------------------------------------------------------------ turns
 
-    def begin_turn(
-        self, conversation_id: str, client_id: str, kind: str, question: str | None, now: datetime
-    ) -> BegunTurn:
+    def begin_turn(self, conversation_id: str, client_id: str, kind: str, question: str | None, now: datetime) -> BegunTurn:
         """Begin a turn, or return the stored answer of the same client message.
 
         The caller holds the conversation's turn (:meth:`claim`), so a row that is still "processing" was left by a
@@ -282,12 +280,7 @@ class Conversations:
     def fail_turn(self, turn_id: int) -> None:
         """Note that a turn got no answer; the same client message may be sent again."""
         with database.session(self.url) as session:
-            session.execute(
-                update(Turn)
-                .where(Turn.id == turn_id)
-                .values(state=UNANSWERED)
-                .execution_options(synchronize_session=False)
-            )
+            session.execute(update(Turn).where(Turn.id == turn_id).values(state=UNANSWERED).execution_options(synchronize_session=False))
 
     def button(self, conversation_id: str, button_id: str) -> OfferedButton | None:
         """Return what stands behind a button, if this conversation offered it."""
@@ -301,10 +294,7 @@ class Conversations:
         """Return the newest turns of the conversation, the oldest of them first."""
         with database.session(self.url) as session:
             rows = session.execute(
-                select(Turn)
-                .where(Turn.conversation_id == conversation_id)
-                .order_by(Turn.id.desc())
-                .limit(HISTORY_TURNS)
+                select(Turn).where(Turn.conversation_id == conversation_id).order_by(Turn.id.desc()).limit(HISTORY_TURNS)
             ).scalars()
             return [
                 StoredTurn(
@@ -344,17 +334,12 @@ class Conversations:
     def _change(self, conversation_id: str, **values: Any) -> None:
         with database.session(self.url) as session:
             session.execute(
-                update(Conversation)
-                .where(Conversation.id == conversation_id)
-                .values(**values)
-                .execution_options(synchronize_session=False)
+                update(Conversation).where(Conversation.id == conversation_id).values(**values).execution_options(synchronize_session=False)
             )
 
     @staticmethod
     def _delete(session: Session, ids: list[str], now: datetime) -> None:
-        session.execute(
-            delete(Conversation).where(Conversation.id.in_(ids)).execution_options(synchronize_session=False)
-        )
+        session.execute(delete(Conversation).where(Conversation.id.in_(ids)).execution_options(synchronize_session=False))
         _note_for_engine(session, ids, now)
 
     def _seal(self, text: str) -> bytes:
@@ -373,6 +358,4 @@ def _note_for_engine(session: Session, ids: Sequence[str], now: datetime) -> Non
 
 
 def _live(row: Conversation) -> LiveConversation:
-    return LiveConversation(
-        row.id, row.channel, row.language, row.language_chosen, row.consent_to_review, row.engine_started
-    )
+    return LiveConversation(row.id, row.channel, row.language, row.language_chosen, row.consent_to_review, row.engine_started)

@@ -183,9 +183,7 @@ def minimal(number: int = 1, **changes: str) -> dict[str, str]:
     return dict.fromkeys(COLUMNS, "") | needed | changes
 
 
-def write_csv(
-    path: Path, rows: Iterable[dict[str, str]], delimiter: str = ",", encoding: str = "utf-8", columns: tuple = COLUMNS
-) -> Path:
+def write_csv(path: Path, rows: Iterable[dict[str, str]], delimiter: str = ",", encoding: str = "utf-8", columns: tuple = COLUMNS) -> Path:
     """Write an office table as CSV."""
     with path.open("w", encoding=encoding, newline="") as file:
         writer = csv.DictWriter(file, columns, delimiter=delimiter, extrasaction="ignore", restval="")

@@ -49,9 +49,7 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 
 
 @pytest.mark.parametrize("write", [write_csv, write_xlsx])
-def test_an_import_shows_what_changes_and_applies_it_with_yes(
-    directory_url: str, tmp_path: Path, write: Callable[..., Path]
-) -> None:
+def test_an_import_shows_what_changes_and_applies_it_with_yes(directory_url: str, tmp_path: Path, write: Callable[..., Path]) -> None:
     table = write(tmp_path / "t.table", [cells(), minimal(1, name="New name")])
     result = run("import", table, "--yes")
     assert result.exit_code == 0
@@ -79,9 +77,7 @@ def test_where_nobody_can_be_asked_yes_is_needed(directory_url: str, tmp_path: P
 
 
 @pytest.mark.parametrize(("answer", "count"), [("y\n", 3), ("n\n", 2), ("\n", 2)])
-def test_at_a_terminal_one_is_asked(
-    directory_url: str, tmp_path: Path, terminal: None, answer: str, count: int
-) -> None:
+def test_at_a_terminal_one_is_asked(directory_url: str, tmp_path: Path, terminal: None, answer: str, count: int) -> None:
     result = run("import", write_csv(tmp_path / "t.csv", [cells()]), answer=answer)
     assert result.exit_code == 0
     assert "Apply these changes?" in result.output
@@ -131,9 +127,7 @@ def test_wrong_use_gives_exit_code_2_and_an_unreadable_table_1(tmp_path: Path) -
     assert "unknown columns: a, b" in result.output
 
 
-def test_a_database_that_cannot_be_reached_is_a_message_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_cannot_be_reached_is_a_message_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOTSE_DIRECTORY_URL", "postgresql://nobody@127.0.0.1:1/none")
     result = run("check")
     assert result.exit_code == 1
@@ -213,9 +207,7 @@ def test_build_places_writes_the_tables(tmp_path: Path, places: Path) -> None:
         ),
     ],
 )
-def test_build_places_leaves_the_old_tables_if_the_new_one_is_broken(
-    tmp_path: Path, places: Path, content: str, reason: str
-) -> None:
+def test_build_places_leaves_the_old_tables_if_the_new_one_is_broken(tmp_path: Path, places: Path, content: str, reason: str) -> None:
     before = {path.name: path.read_bytes() for path in places.iterdir()}
     (tmp_path / "postcodes.csv").write_text(content)
     result = run("build-places", tmp_path / "postcodes.csv")

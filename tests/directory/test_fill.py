@@ -126,9 +126,7 @@ def test_newer_shipped_offices_replace_untouched_shipped_ones(url: str, data: Pa
     assert fill(url, data).offices is None
 
 
-def test_offices_of_an_own_import_are_not_overwritten_and_that_is_said_each_time(
-    url: str, data: Path, tmp_path: Path
-) -> None:
+def test_offices_of_an_own_import_are_not_overwritten_and_that_is_said_each_time(url: str, data: Path, tmp_path: Path) -> None:
     fill(url, data)
     own_import(url, tmp_path, minimal(1, name="Ours"))
     assert meta(url, "offices_source") == "own"

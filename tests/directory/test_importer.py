@@ -129,9 +129,7 @@ def test_a_right_cell_is_taken(directory_url: str, tmp_path: Path, column: str, 
 
 
 @pytest.mark.parametrize(("column", "value", "reason"), WRONG_CELLS)
-def test_a_wrong_cell_is_refused_with_the_reason(
-    directory_url: str, tmp_path: Path, column: str, value: str, reason: str | None
-) -> None:
+def test_a_wrong_cell_is_refused_with_the_reason(directory_url: str, tmp_path: Path, column: str, value: str, reason: str | None) -> None:
     found = problems_of(directory_url, tmp_path, cells(**{column: value}))
     expected_column = "postcode" if reason is None else column  # a wrong state shows at the postcode
     assert [(p.line, p.column, p.warning) for p in found] == [(2, expected_column, False)]
@@ -290,9 +288,7 @@ def test_importing_the_same_file_again_changes_nothing_and_keeps_no_state(direct
     assert len(importer.backups()) == 1
 
 
-def test_a_failure_in_the_middle_leaves_everything_as_it_was(
-    directory_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_in_the_middle_leaves_everything_as_it_was(directory_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(directory_url, write_csv(tmp_path / "a.csv", [cells(), minimal(1)]))
     before, kept = stored(directory_url), importer.backups()
     original = importer._office

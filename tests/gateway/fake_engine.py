@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -73,7 +72,7 @@ def message(text: str, language: str = "de", **more: Any) -> dict[str, Any]:
 class FakeEngine:
     """One fake engine with a memory of what it was asked.
 
-    ``mode`` is ``ok``, ``slow``, ``drip`` (a byte now and then), ``error`` (500), ``nonsense`` (``nonsense`` is the
+    ``mode`` is ``ok``, ``slow``, ``error`` (500), ``nonsense`` (``nonsense`` is the
     body) or ``silent`` (no message).
     """
 
@@ -90,12 +89,12 @@ class FakeEngine:
         self.delay = 0.0
         self.asked: list[dict[str, Any]] = []
         self.deleted: list[str] = []
+        self.undeletable: set[str] = set()
         self.keys: list[str | None] = []
         self.actions_work = True
         self.languages: dict[str, str] = {}
         self.at_once = 0
         self.most_at_once = 0
-        self.before_answer: Callable[[dict[str, Any]], None] | None = None
 
     @property
     def texts(self) -> list[Any]:
@@ -104,9 +103,7 @@ class FakeEngine:
 
     def start(self) -> FakeEngine:
         """Serve in a thread."""
-        config = uvicorn.Config(
-            self.app(), host="127.0.0.1", port=self.port, log_level="critical", lifespan="off", ws="none"
-        )
+        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_level="critical", lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -157,8 +154,6 @@ class FakeEngine:
             if wrong is not None:
                 return wrong
             await asyncio.sleep(self.delay)
-            if self.before_answer:
-                await asyncio.to_thread(self.before_answer, body)
             return JSONResponse(self._answer(body))
         finally:
             self.at_once -= 1
@@ -180,7 +175,7 @@ class FakeEngine:
             welcome = hello if german else "Hello! A machine answers here. I am not the immigration office."
             titles = ("Anerkennung", "Kurse", "Probleme bei der Arbeit")
             payloads = ("/recognition", "/qualification", "/fair_integration")
-            buttons = [{"title": a, "payload": b} for a, b in zip(titles, payloads)]  # noqa: B905
+            buttons = [{"title": a, "payload": b} for a, b in zip(titles, payloads, strict=True)]
             return [message(welcome, language), message("Womit kann ich helfen?", language, buttons=buttons)]
         if "set_language" in body:
             return [message("Wir sprechen jetzt Deutsch." if german else "We speak English now.", language)]
@@ -200,6 +195,8 @@ class FakeEngine:
         wrong = await self._misbehave()
         if wrong is not None and self.mode == "error":
             return wrong
+        if request.path_params["id"] in self.undeletable:
+            return JSONResponse({"error": {"code": "internal", "message": "no"}}, 500)
         self.deleted.append(request.path_params["id"])
         return Response(status_code=204)
 

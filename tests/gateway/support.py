@@ -145,9 +145,7 @@ def code(answer: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def open_gate(
-    home: Path, engine: FakeEngine | None = None, address: str = ADDRESS, **changes: Any
-) -> AsyncIterator[Gate]:
+async def open_gate(home: Path, engine: FakeEngine | None = None, address: str = ADDRESS, **changes: Any) -> AsyncIterator[Gate]:
     """Run a gateway on a database of its own.
 
     Args:

@@ -23,9 +23,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="Chromium i
 
 
 @contextmanager
-def open_page(
-    home: Path, engine: FakeEngine, width: int = 1000, query: str = "", **context: object
-) -> Iterator[playwright.Page]:
+def open_page(home: Path, engine: FakeEngine, width: int = 1000, query: str = "", **context: object) -> Iterator[playwright.Page]:
     """Serve a gateway and open its page; fail on any error in the console and any request to somebody else."""
     port = free_port()
     app = create_app(make_settings(home, engine_port=engine.port, actions_port=engine.port))

@@ -68,9 +68,7 @@ async def test_every_route_that_is_not_public_refuses_a_call_without_a_token(tmp
         ("POST", "/health", 405, "method_not_allowed"),
     ],
 )
-async def test_an_unknown_path_or_method_is_a_json_error(
-    tmp_path: Path, method: str, path: str, status: int, expected: str
-) -> None:
+async def test_an_unknown_path_or_method_is_a_json_error(tmp_path: Path, method: str, path: str, status: int, expected: str) -> None:
     async with open_gate(tmp_path) as gate:
         answer = await gate.http.request(method, path)
         assert (answer.status_code, code(answer)) == (status, expected)
@@ -143,9 +141,7 @@ async def test_an_allowed_site_may_call_the_api(tmp_path: Path) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://www.example.org.evil.example"])
 async def test_no_other_site_may_call_the_api(tmp_path: Path, origin: str) -> None:
     async with open_gate(tmp_path, allowed_origins=(ORIGIN,)) as gate:
-        preflight = await gate.http.options(
-            "/api/chat/sessions", headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
-        )
+        preflight = await gate.http.options("/api/chat/sessions", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
         assert (preflight.status_code, code(preflight)) == (400, "origin_not_allowed")
         answer = await gate.http.get("/api/chat/messages", headers={"Origin": origin})
         assert "Access-Control-Allow-Origin" not in answer.headers

@@ -37,9 +37,7 @@ from .support import code, new_id, open_gate
         (b"{}", 400, "invalid_id"),
     ],
 )
-async def test_a_body_that_is_no_proper_json_object_is_refused(
-    tmp_path: Path, body: bytes, status: int, expected: str
-) -> None:
+async def test_a_body_that_is_no_proper_json_object_is_refused(tmp_path: Path, body: bytes, status: int, expected: str) -> None:
     async with open_gate(tmp_path) as gate:
         chat = await gate.begin()
         answer = await chat.call("POST", "messages", content=body, headers={"Content-Type": "application/json"})
@@ -48,9 +46,7 @@ async def test_a_body_that_is_no_proper_json_object_is_refused(
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(
-    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "json", ";"]
-)
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "json", ";"])
 async def test_a_body_that_is_not_declared_as_json_is_refused(tmp_path: Path, kind: str) -> None:
     async with open_gate(tmp_path) as gate:
         chat = await gate.begin()
@@ -64,9 +60,7 @@ async def test_a_declared_utf_8_is_accepted(tmp_path: Path) -> None:
     async with open_gate(tmp_path) as gate:
         chat = await gate.begin()
         body = json.dumps({"id": new_id(), "text": "hi"}).encode()
-        answer = await chat.call(
-            "POST", "messages", content=body, headers={"Content-Type": 'application/json; charset="UTF-8"'}
-        )
+        answer = await chat.call("POST", "messages", content=body, headers={"Content-Type": 'application/json; charset="UTF-8"'})
         assert answer.status_code == 200
 
 

@@ -36,9 +36,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     if program is None:
         pytest.skip("redis-server is not installed")
     port = free_port()
-    process = subprocess.Popen(
-        [program, "--port", str(port), "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([program, "--port", str(port), "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL)
     try:
         time.sleep(0.5)
         yield f"redis://127.0.0.1:{port}/0"
@@ -84,9 +82,7 @@ async def test_who_guesses_tokens_is_counted_too(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("language", "begin"), [("de", "Das waren"), ("en", "That was")])
-async def test_an_address_may_begin_thirty_conversations_in_ten_minutes(
-    tmp_path: Path, language: str, begin: str
-) -> None:
+async def test_an_address_may_begin_thirty_conversations_in_ten_minutes(tmp_path: Path, language: str, begin: str) -> None:
     async with open_gate(tmp_path) as gate:
         for _ in range(30):
             await gate.begin()

@@ -82,7 +82,7 @@ async def test_a_conversation_has_one_message_at_a_time(tmp_path: Path) -> None:
 async def test_different_conversations_do_not_wait_for_each_other(tmp_path: Path) -> None:
     async with open_gate(tmp_path) as gate:
         chats = [await gate.begin() for _ in range(3)]
-        gate.engine.delay = 0.3
+        gate.engine.delay = 1.0
         await asyncio.gather(*(chat.say("hello") for chat in chats))
         assert gate.engine.most_at_once == 3
 

@@ -108,9 +108,7 @@ def test_an_exception_is_described_by_its_kind_and_place_only() -> None:
 
 
 @pytest.mark.parametrize("way", [["-m", "bot.gateway"], ["-m", "uvicorn", "bot.gateway.app:create_app", "--factory"]])
-def test_the_running_server_logs_neither_address_nor_text_and_does_not_name_itself(
-    tmp_path: Path, way: list[str]
-) -> None:
+def test_the_running_server_logs_neither_address_nor_text_and_does_not_name_itself(tmp_path: Path, way: list[str]) -> None:
     port = free_port()
     used = make_settings(tmp_path)
     environment = {
@@ -125,9 +123,7 @@ def test_the_running_server_logs_neither_address_nor_text_and_does_not_name_itse
     more = ["--port", str(port), "--ws", "none"] if "--factory" in way else []
     shared_engine().reset()
     with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *way, *more], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen([sys.executable, *way, *more], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
                 _wait_for(client)

@@ -1,0 +1,39 @@
+# iq-lotse. `make` or `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON_VERSION := 3.10
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train run test lint bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml .ci/setup
+	@bash .ci/setup $(PYTHON_VERSION) $(VENV)
+	@touch $(STAMP)
+
+setup: $(STAMP) ## find Python 3.10, make .venv, install the locked packages
+
+train: setup ## train the model, if anything it is made from has changed
+	@$(BIN)/lotse train
+
+run: setup ## set up, train, fill the directory, start: open the page and chat
+	@$(BIN)/lotse serve
+
+lint: setup ## ruff (check and format) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy actions bot bench
+
+test: setup lint ## set up, lint, then all tests
+	@$(BIN)/python -m pytest
+
+bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
+	@$(BIN)/python -m bench
+
+clean: ## remove everything that was made here: environment, models, databases
+	rm -rf $(VENV) var models results .rasa build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

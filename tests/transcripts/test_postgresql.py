@@ -1,0 +1,72 @@
+"""The same queries on PostgreSQL; runs where ``LOTSE_TEST_POSTGRES_URL`` names an empty database for tests."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+
+from bot.transcripts import database
+from bot.transcripts.conversations import Conversations, OfferedButton, TurnInProgressError
+from bot.transcripts.models import Base
+
+URL = os.environ.get("LOTSE_TEST_POSTGRES_URL", "")
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+pytestmark = pytest.mark.skipif(not URL, reason="LOTSE_TEST_POSTGRES_URL is not set")
+
+
+def make_store() -> Conversations:
+    """Return a store on an empty database."""
+    with database.engine(URL).begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    database.upgrade(URL)
+    return Conversations(URL, b"k" * 32, timedelta(minutes=30), timedelta(hours=12))
+
+
+def test_a_conversation_lives_and_leaves_nothing() -> None:
+    store = make_store()
+    conversation = store.create("web", "de", True, NOW)
+    key = str(uuid.uuid4())
+    assert store.claim(conversation.id, NOW, 30)
+    begun = store.begin_turn(conversation.id, key, "text", "hello", NOW)
+    answer = [{"id": "m1", "text": "مرحبا"}]
+    assert store.finish_turn(conversation.id, begun.id, answer, {"b": OfferedButton("/x", "y")}, "ar", NOW)
+    store.release(conversation.id)
+    assert store.begin_turn(conversation.id, key, "text", "hello", NOW).answer == answer
+    assert store.button(conversation.id, "b") == OfferedButton("/x", "y")
+    assert store.give_feedback(conversation.id, "m1", True, NOW)
+    assert store.give_feedback(conversation.id, "m1", False, NOW)
+    assert store.find(conversation.id, NOW + timedelta(minutes=29))
+    assert store.purge_expired(NOW + timedelta(minutes=30)) == [conversation.id]
+    with database.session(URL) as session:
+        for table in Base.metadata.sorted_tables:
+            if table.name != "pending_deletion":
+                assert session.execute(table.select()).all() == [], table.name
+
+
+def test_of_many_who_claim_or_begin_at_once_one_succeeds() -> None:
+    store = make_store()
+    conversation = store.create("web", "de", True, NOW)
+    key = str(uuid.uuid4())
+    won: list[bool] = []
+    refused: list[bool] = []
+
+    def attempt() -> None:
+        won.append(store.claim(conversation.id, NOW, 30))
+        try:
+            store.begin_turn(conversation.id, key, "text", "hello", NOW)
+        except TurnInProgressError:
+            refused.append(True)
+
+    threads = [threading.Thread(target=attempt) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(won) == 1
+    assert len(store.history(conversation.id)) == 1
