@@ -15,7 +15,7 @@ from actions.directory.models import NEEDS
 
 LIKELY_NEEDS = 3
 # Slots that belong to the person's case; the language stays when somebody starts over.
-_CASE = ("need", "place", "country", "profession", "residence", "place_problem", "place_attempts", "fallback_count")
+_CASE = ("need", "place", "country", "profession", "residence", "place_attempts", "fallback_count")
 
 
 class ActionSessionStart(Action):

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.directory import offices, places
 from actions.directory.database import session
 from actions.directory.models import ABROAD
+from actions.places import ask_place
 
 # Needs for which the place decides; the others have nationwide contacts and are never followed by a question.
 NEEDS_WITH_PLACE = frozenset({"recognition", "qualification", "fair_integration", "employer_service"})
@@ -31,52 +32,35 @@ class ActionRefer(Action):
         if need is None:
             dispatcher.utter_message(response="utter_ask_need")
             return events
-        reference = tracker.get_slot("place")
-        profession = tracker.get_slot("profession")
-        if need in NEEDS_WITH_PLACE and not reference:
-            return [*events, *_ask(tracker, need)]
+        reference, profession = tracker.get_slot("place"), tracker.get_slot("profession")
         with session() as opened:
             found = places.resolve(opened, reference) if reference else places.Resolution()
             if need in NEEDS_WITH_PLACE and found.place is None:
-                return [*events, SlotSet("place", None), SlotSet("place_problem", _problem(reference, found)), *_ask(tracker, need)]
+                problem = (reference.partition("@")[0], found) if reference else None
+                asked = ask_place(dispatcher, tracker, need, problem)
+                return [*events, *asked, SlotSet("place", None), *_wait_for(need, "place")]
             if need == "qualification" and not profession and found.place and found.place.kind != ABROAD:
-                return [*events, *_ask(tracker, need)]
+                dispatcher.utter_message(response="utter_ask_profession")
+                return [*events, SlotSet("place_attempts", 0), *_wait_for(need, "profession")]
             wanted = None if profession in (None, OTHER_PROFESSION) else profession
-            referral = offices.find(opened, need, found.place, wanted)
-            _answer(dispatcher, referral)
-        # A place that only a nationwide need has not understood must not stay in the slot as if it were one.
-        events += [SlotSet("place_attempts", 0), SlotSet("place_problem", None)]
+            _answer(dispatcher, offices.find(opened, need, found.place, wanted))
+        events.append(SlotSet("place_attempts", 0))
         if found.place is None and reference:
+            # What is no place must not stay in the slot as if it were one.
             events.append(SlotSet("place", None))
         if tracker.active_loop.get("name"):
             events += [ActiveLoop(None), SlotSet("requested_slot", None)]
         return events
 
 
-def _ask(tracker: Tracker, need: str) -> list[EventType]:
-    """Lead to the form of the need; a form of another need is left first."""
+def _wait_for(need: str, slot: str) -> list[EventType]:
+    """Leave the next message to the form of the need, which waits for ``slot``.
+
+    The question has been asked already; to have the form ask it would cost a second call, and the form would take the
+    place of this very message, which was no answer, for one.
+    """
     form = "course_form" if need == "qualification" else "referral_form"
-    events: list[EventType] = []
-    if tracker.active_loop.get("name") not in (None, form):
-        events = [ActiveLoop(None), SlotSet("requested_slot", None)]
-    return [*events, FollowupAction(form)]
-
-
-def _problem(text: str, found: places.Resolution) -> dict[str, Any]:
-    shown = text.partition("@")[0]
-    if found.choices:
-        choices = [{"title": _title(p), "reference": p.reference} for p in found.choices]
-        return {"kind": "ambiguous", "text": shown, "many": found.many, "choices": choices}
-    if found.unknown_postcode:
-        return {"kind": "postcode", "text": shown}
-    return {"kind": "unknown", "text": shown, "suggestions": found.suggestions}
-
-
-def _title(place: places.Place) -> str:
-    """Return a place's name with its state, and its district where that tells more ("Neustadt (Bayern)")."""
-    if place.kind == "state" or place.state is None:
-        return place.name
-    return f"{place.name} ({places.states()[place.state].name})"
+    return [ActiveLoop(form), SlotSet("requested_slot", slot), FollowupAction("action_listen")]
 
 
 def _answer(dispatcher: CollectingDispatcher, referral: offices.Referral) -> None:

@@ -57,7 +57,7 @@ def commands(model: str) -> dict[str, str]:
     """Return the command line of each process, for this runner and for production (docs/operating.md)."""
     config, python = settings(), sys.executable
     return {
-        "engine": f"{python} -m rasa run --interface 127.0.0.1 --port {config.engine_port} --model {model}"
+        "engine": f"{python} -m bot.dialogue.engine run --interface 127.0.0.1 --port {config.engine_port} --model {model}"
         " --endpoints endpoints.yml --credentials credentials.yml",
         "actions": f"{python} -m rasa_sdk --actions actions --port {config.actions_port}",
         "web": f"{python} -m bot.gateway",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -24,18 +25,35 @@ class SettingsError(Exception):
     """A setting has a value that cannot be used; the message says which and what to do."""
 
 
-def _integer(name: str, default: int) -> int:
+def _integer(name: str, default: int, least: int, most: int) -> int:
     value = os.environ.get(name)
     if not value:
         return default
     try:
-        return int(value)
+        number = int(value)
     except ValueError as error:
         raise SettingsError(f"{name} must be a whole number, but is {value!r}.") from error
+    if not least <= number <= most:
+        raise SettingsError(f"{name} must be between {least} and {most}, but is {number}.")
+    return number
+
+
+def _port(name: str, default: int) -> int:
+    return _integer(name, default, 0, 65_535)
 
 
 def _list(name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())
+
+
+def _key_in(path: Path) -> str:
+    # Another process may have made the file and not yet written it.
+    for _ in range(50):
+        key = path.read_text(encoding="ascii").strip()
+        if key:
+            return key
+        time.sleep(0.02)
+    raise SettingsError(f"The key file {path} is empty. Delete it (running conversations end) or set LOTSE_SECRET_KEY.")
 
 
 @dataclass(frozen=True)
@@ -76,19 +94,17 @@ class Settings:
         if self._secret:
             return self._secret
         path = self.home / "secret.key"
-        try:
-            return path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            pass
+        if path.exists():
+            return _key_in(path)
         self.home.mkdir(parents=True, exist_ok=True)
         try:
             # O_EXCL: two processes that start together must not overwrite each other's key.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return path.read_text(encoding="ascii").strip()
+            return _key_in(path)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
-        return path.read_text(encoding="ascii").strip()
+        return _key_in(path)
 
 
 @lru_cache(maxsize=1)
@@ -101,9 +117,9 @@ def settings() -> Settings:
     home = Path(os.environ.get("LOTSE_HOME") or PROJECT / "var").resolve()
     return Settings(
         host=os.environ.get("LOTSE_HOST") or "127.0.0.1",
-        port=_integer("LOTSE_PORT", 8080),
-        engine_port=_integer("LOTSE_ENGINE_PORT", 5005),
-        actions_port=_integer("LOTSE_ACTIONS_PORT", 5055),
+        port=_port("LOTSE_PORT", 8080),
+        engine_port=_port("LOTSE_ENGINE_PORT", 5005),
+        actions_port=_port("LOTSE_ACTIONS_PORT", 5055),
         home=home,
         models=Path(os.environ.get("LOTSE_MODELS") or PROJECT / "models").resolve(),
         directory_url=os.environ.get("LOTSE_DIRECTORY_URL") or f"sqlite:///{home / 'directory.db'}",
@@ -113,8 +129,8 @@ def settings() -> Settings:
         allowed_origins=_list("LOTSE_ALLOWED_ORIGINS"),
         trusted_proxies=_list("LOTSE_TRUSTED_PROXIES"),
         operator=os.environ.get("LOTSE_OPERATOR") or "IQ Netzwerk (Testbetrieb)",
-        idle_minutes=_integer("LOTSE_IDLE_MINUTES", 30),
-        absolute_hours=_integer("LOTSE_ABSOLUTE_HOURS", 12),
-        engine_timeout=_integer("LOTSE_ENGINE_TIMEOUT", 10),
+        idle_minutes=_integer("LOTSE_IDLE_MINUTES", 30, 1, 24 * 60),
+        absolute_hours=_integer("LOTSE_ABSOLUTE_HOURS", 12, 1, 7 * 24),
+        engine_timeout=_integer("LOTSE_ENGINE_TIMEOUT", 10, 1, 600),
         _secret=os.environ.get("LOTSE_SECRET_KEY") or None,
     )

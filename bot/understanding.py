@@ -49,7 +49,8 @@ class Understanding:
         from bot.nlu.intent import need_of
 
         cleaned = plain(text)
-        raw = self.raw(cleaned) if cleaned else {"intent": {"name": "nlu_fallback", "confidence": 1.0}, "entities": []}
+        nothing: dict[str, Any] = {"intent": {"name": "nlu_fallback", "confidence": 1.0}, "entities": []}
+        raw = self.raw(cleaned) if cleaned else nothing
         intent = raw["intent"]["name"]
         if intent == "faq":
             intent = raw["response_selector"]["faq"]["response"]["name"]
@@ -80,7 +81,14 @@ class Understanding:
 def _quieten() -> None:
     import os
 
+    from rasa.utils.log_utils import configure_structlog
+
+    from bot.dialogue import log_redaction
+
     os.environ.update({k: v for k, v in environment().items() if k not in os.environ})
+    # Without this, structlog prints every parsed message to standard output.
+    configure_structlog(logging.ERROR)
+    log_redaction.install()
     warnings.simplefilter("ignore")
     for name in ("rasa", "spacy", "matplotlib", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -7,10 +7,12 @@ place has only a handful of prefixes, the lookup is one indexed ``IN``. ``"abroa
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Boolean, CheckConstraint, Column, Date, DateTime, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import declarative_base, relationship
 
-Base = declarative_base()
+Base: Any = declarative_base()
 
 ABROAD = "abroad"
 NEEDS = (

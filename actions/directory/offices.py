@@ -28,6 +28,8 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 # An office that does not name its area may still help people nearby; further away it would be a wasted journey.
 NEARBY_KM = 60.0
+# Needs for which people expect an office near them; for the others nationwide contacts are the answer.
+_LOCAL_NEEDS = frozenset({"recognition", "qualification", "fair_integration", "employer_service"})
 
 
 @dataclass(frozen=True)
@@ -116,45 +118,36 @@ def find(
     first = _ranked(matches, wanted, kinds_matter=False)
     second = _ranked(matches, next_best, kinds_matter=True)
     hotlines = _ranked(matches, ("hotline",), kinds_matter=False)
-    return _choose(need, place, wanted, first, second, hotlines, limit)
+    return _choose(need, place, _Ranked(first, second, hotlines), limit)
 
 
-def _choose(
-    need: str, place: Place | None, wanted: tuple[str, ...], first: list[Match], second: list[Match], hotlines: list[Match], limit: int
-) -> Referral:
+@dataclass(frozen=True)
+class _Ranked:
+    """The candidates of one search, each list best first."""
+
+    first: list[Match]  # of the kind that was asked for
+    second: list[Match]  # the next best kinds
+    hotlines: list[Match]
+
+    @property
+    def local(self) -> list[Match]:
+        """What was asked for and serves the place."""
+        return [m for m in self.first if m.level in ("district", "region", "state", "abroad")]
+
+    @property
+    def nationwide(self) -> list[Match]:
+        """Confirmed contacts that serve everybody, best first."""
+        found = [m for m in [*self.first, *self.hotlines, *self.second] if m.level in ("nationwide", "abroad")]
+        return _first(len(found), [m for m in found if m.office.confirmed])
+
+
+def _choose(need: str, place: Place | None, ranked: _Ranked, limit: int) -> Referral:
+    confirmed = [m for m in ranked.local if m.office.confirmed][:limit]
     notes: list[str] = []
-    local = [m for m in first if m.level in ("district", "region", "state", "abroad")]
-    nationwide = [m for m in first if m.level == "nationwide" and m not in hotlines]
-    confirmed = [m for m in local if m.office.confirmed]
-    chosen = confirmed[:limit]
-    asked_locally = place is not None and place.kind != ABROAD and "hotline" not in wanted and need != "programme_info"
-    if not confirmed:
-        doubtful = [m for m in local if not m.office.confirmed][: max(1, limit - 1)]
-        nearby = [m for m in first if m.level == "nearby" and m.office.confirmed][:1]
-        helpers = [m for m in second if m.office.confirmed and m.level in ("district", "region", "state")]
-        chosen = _first(limit, [*nearby, *doubtful[:1], *helpers, *doubtful[1:], *[m for m in nationwide if m.office.confirmed]])
-        if asked_locally:
-            notes.append("no_confirmed_office")
-        if doubtful and any(m in chosen for m in doubtful):
-            notes.append("ask_first")
-        if any(m in chosen for m in nearby):
-            notes.append("nearby_only")
-        if need == "fair_integration" and asked_locally:
-            notes.append("official_list_fair_integration")
-        backing = [m for m in [*nationwide, *hotlines, *second] if m.office.confirmed and m.level in ("nationwide", "abroad")]
-        # The nationwide contact is never pushed out: it is the one that certainly answers.
-        if not any(m.level in ("nationwide", "abroad") for m in chosen) and backing:
-            chosen = [*chosen[: max(0, limit - 1)], backing[0]]
-        if not chosen:
-            chosen = backing[:limit]
-        elif not any(m.level in ("district", "region", "state", "nearby") for m in chosen):
-            chosen = _first(limit, [*chosen, *backing])
-    elif place is not None and place.kind == ABROAD:
-        chosen = _first(limit, [*chosen, *hotlines, *second])
-    elif not any(_reachable(m) for m in chosen):
-        # We know the office but no way to reach it: add somebody who can be reached and knows the way.
-        reachable = [m for m in [*second, *nationwide, *hotlines] if m.office.confirmed and _reachable(m)]
-        chosen = [*chosen[: max(1, limit - 1)], *reachable[:1]]
+    if confirmed:
+        chosen = _complete(place, confirmed, ranked, limit)
+    else:
+        chosen, notes = _next_best(need, place, ranked, limit)
     if need == "recognition" and place is not None and place.kind == ABROAD:
         notes.append("abroad_recognition")
     if need == "fair_integration":
@@ -162,6 +155,40 @@ def _choose(
     if sum(1 for m in chosen if m.office.kind == "regional_network") > 1:
         notes.append("two_networks")
     return Referral(need=need, place=place, matches=chosen, notes=notes)
+
+
+def _complete(place: Place | None, confirmed: list[Match], ranked: _Ranked, limit: int) -> list[Match]:
+    """Add to confirmed offices what a person may need beside them."""
+    if place is not None and place.kind == ABROAD:
+        return _first(limit, [*confirmed, *ranked.nationwide])
+    if any(_reachable(m) for m in confirmed):
+        return confirmed
+    # We know the office but no way to reach it: add somebody who can be reached and knows the way.
+    reachable = [m for m in [*ranked.second, *ranked.nationwide] if m.office.confirmed and _reachable(m)]
+    return _first(limit, [*confirmed[: max(1, limit - 1)], *reachable[:1]])
+
+
+def _next_best(need: str, place: Place | None, ranked: _Ranked, limit: int) -> tuple[list[Match], list[str]]:
+    """Choose where no confirmed office of the wanted kind serves the place; say so in the notes."""
+    doubtful = [m for m in ranked.local if not m.office.confirmed][: max(1, limit - 1)]
+    nearby = [m for m in ranked.first if m.level == "nearby" and m.office.confirmed][:1]
+    helpers = [m for m in ranked.second if m.office.confirmed and m.level in ("district", "region", "state")]
+    chosen = _first(limit, [*nearby, *doubtful[:1], *helpers, *doubtful[1:]])
+    # A nationwide contact is never pushed out: it is the one that certainly answers.
+    if ranked.nationwide:
+        chosen = [*chosen[: max(0, limit - 1)], ranked.nationwide[0]]
+    if all(m.level in ("nationwide", "abroad") for m in chosen):
+        chosen = _first(limit, [*chosen, *ranked.nationwide])
+    notes = []
+    if place is not None and place.kind != ABROAD and need in _LOCAL_NEEDS:
+        notes.append("no_confirmed_office")
+        if need == "fair_integration":
+            notes.append("official_list_fair_integration")
+    if any(not m.office.confirmed for m in chosen):
+        notes.append("ask_first")
+    if any(m.level == "nearby" for m in chosen):
+        notes.append("nearby_only")
+    return chosen, notes
 
 
 def _first(limit: int, matches: Iterable[Match]) -> list[Match]:

@@ -93,13 +93,12 @@ def build(postcodes: Path, target: Path) -> dict[str, int]:
 
 
 def _write(path: Path, header: list[str], rows: Iterable[list[object]]) -> int:
-    count = 0
+    listed = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        for count, row in enumerate(rows, 1):
-            writer.writerow(row)
-    return count
+        writer.writerows(listed)
+    return len(listed)
 
 
 def _write_districts(rows: list[dict[str, str]], path: Path) -> int:
@@ -182,8 +181,16 @@ def _write_towns(rows: list[dict[str, str]], path: Path) -> int:
         for alias in names:
             known.add((name_key(alias), row["district"]))
         towns.append([name, row["district"], f"{lat:.3f}", f"{lon:.3f}", city["population"], row["postcode"], "|".join(names)])
-    # Villages and parts of towns below GeoNames' 500 inhabitants stand only in the postcode table. Names of firms and
-    # authorities stand there too; a row counts only if its postcode also serves a known town.
+    towns += _villages(delivery, known)
+    return _write(path, ["name", "district", "latitude", "longitude", "population", "postcode", "names"], towns)
+
+
+def _villages(delivery: list[dict[str, str]], known: set[tuple[str, str]]) -> list[list[object]]:
+    """Return villages and parts of towns that stand only in the postcode table.
+
+    Names of firms and authorities stand there too; a row counts only if its postcode also serves a known town.
+    """
+    towns: list[list[object]] = []
     for row in delivery:
         names_here = row["towns"].split("|")
         if not any((name_key(n), row["district"]) in known for n in names_here):
@@ -196,7 +203,7 @@ def _write_towns(rows: list[dict[str, str]], path: Path) -> int:
             known.add(key)
             names = useful_names(name, [], 0)
             towns.append([name, row["district"], row["latitude"], row["longitude"], 0, row["postcode"], "|".join(names)])
-    return _write(path, ["name", "district", "latitude", "longitude", "population", "postcode", "names"], towns)
+    return towns
 
 
 def _german_name(city: dict[str, Any], by_name: dict[str, list[dict[str, str]]]) -> tuple[str, list[tuple[float, dict[str, str]]]] | None:

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from sanic import Blueprint, response
 from sanic.request import Request
@@ -20,6 +22,7 @@ from sanic.response import HTTPResponse
 
 from bot.dialogue import action_client, log_redaction
 from bot.dialogue.engine_key import engine_key
+from bot.dialogue.nlg import language_of
 from bot.dialogue.tracker_store import LotseTrackerStore
 from bot.nlu.intent import selected_answer
 
@@ -158,7 +161,9 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
                 await processor.handle_message(message)
                 tracker = await store.peek(conversation)
                 await _say_language_changed(processor, tracker, before.get_slot("language") if before else None, replies)
-        if failed and not call.get("start"):
+        if failed and call.get("start"):
+            await _start_without_actions(processor, store, tracker, replies)
+        if failed:
             notice = await processor.nlg.generate("utter_directory_down", tracker, NAME)
             await replies.send_response(conversation, notice)
     latest = tracker.latest_message
@@ -170,6 +175,19 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
         "confidence": intent.get("confidence"),
         "need": tracker.get_slot("need"),
     }
+
+
+async def _start_without_actions(
+    processor: Any, store: LotseTrackerStore, tracker: DialogueStateTracker, replies: CollectedReplies
+) -> None:
+    """Begin a conversation although the action server is down: questions and emergencies need no directory."""
+    language = language_of(tracker)
+    welcome = await processor.nlg.generate("utter_welcome", tracker, NAME)
+    events = [SessionStarted(), SlotSet("language", language), ActionExecuted(ACTION_LISTEN_NAME)]
+    tracker.update_with_events(events, processor.domain)
+    await store.save(tracker)
+    replies.messages.clear()
+    await replies.send_response(tracker.sender_id, welcome)
 
 
 def _confirms_deletion(message: UserMessage) -> bool:

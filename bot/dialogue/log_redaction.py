@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -62,7 +62,7 @@ class RedactionFilter(logging.Filter):
         return True
 
 
-def redact_keys(_logger: Any, _name: str, event_dict: dict[str, Any]) -> dict[str, Any]:
+def redact_keys(_logger: Any, _name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Blank the personal keys of a structured entry (a ``structlog`` processor)."""
     return {key: REDACTED if key in PERSONAL_KEYS and value else value for key, value in event_dict.items()}
 

@@ -52,7 +52,7 @@ class TranslatedReplies(NaturalLanguageGenerator):
             kwargs: values for placeholders, and ``buttons`` or ``custom`` of a custom action, which are translated in
                 place because Rasa merges them over this reply afterwards.
         """
-        language = tracker.get_slot("language") or "de"
+        language = language_of(tracker)
         for button in kwargs.get("buttons") or []:
             self.translate_button(button, language)
         referral = (kwargs.get("custom") or {}).get("referral")
@@ -80,7 +80,7 @@ class TranslatedReplies(NaturalLanguageGenerator):
     def text(self, response: str, language: str, values: dict[str, Any]) -> tuple[str, str]:
         """Return the text of a response with its placeholders filled, and the language it is in."""
         translated, spoken = translate(DOMAIN, response, self.responses[response][0]["text"], language)
-        known = {"operator": settings().operator, **values}
+        known = {"operator": settings().operator, "minutes": settings().idle_minutes, **values}
         return _PLACEHOLDER.sub(lambda m: str(known.get(m.group(1), m.group())), translated), spoken
 
     def translate_button(self, button: dict[str, Any], language: str) -> None:
@@ -101,6 +101,12 @@ class TranslatedReplies(NaturalLanguageGenerator):
             "date": format_date(day, format="medium", locale=language),
         }
         return self.text("utter_sources", language, values)[0]
+
+
+def language_of(tracker: DialogueStateTracker) -> str:
+    """Return the language of a conversation; at its very start, the one that the channel was given."""
+    started = tracker.get_slot("session_started_metadata") or {}
+    return tracker.get_slot("language") or started.get("language") or "de"
 
 
 @lru_cache(maxsize=1)

@@ -49,30 +49,30 @@ class LotseTrackerStore(SQLTrackerStore):
             settings().home.mkdir(parents=True, exist_ok=True)
         super().__init__(domain=domain, host=url, event_broker=event_broker)
         if self.engine.dialect.name == "sqlite":
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            self.engine.dispose()
         self._live: OrderedDict[str, DialogueStateTracker] = OrderedDict()
         self._size = LIVE_CONVERSATIONS if os.environ.get("LOTSE_TRACKER_CACHE") != "0" else 0
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        """Return the tracker of the current session, from memory if it is there.
+        """Return the tracker of the current session for a new turn, compacted if the session has become long.
 
         It leaves the memory until it is saved: a turn that fails in the middle must not leave half its events behind.
         """
-        live = self._live.pop(sender_id, None)
-        if live is not None:
-            return live
-        return await asyncio.to_thread(lambda: asyncio.run(super(LotseTrackerStore, self).retrieve(sender_id)))
+        tracker = self._live.pop(sender_id, None) or await self._load(sender_id)
+        if tracker is not None and _turns(tracker) >= TURNS_BEFORE_COMPACTION and not tracker.active_loop_name:
+            compact(tracker, self.domain)
+        return tracker
 
     async def peek(self, sender_id: str) -> DialogueStateTracker | None:
-        """Return the tracker for reading only; it stays in memory."""
-        live = self._live.get(sender_id)
-        return live if live is not None else await self.retrieve(sender_id)
+        """Return the tracker for reading only."""
+        return self._live.get(sender_id) or await self._load(sender_id)
+
+    async def _load(self, sender_id: str) -> DialogueStateTracker | None:
+        return await asyncio.to_thread(lambda: asyncio.run(super(LotseTrackerStore, self).retrieve(sender_id)))
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Store the new events, after compacting a long conversation."""
-        if _turns(tracker) >= TURNS_BEFORE_COMPACTION and not tracker.active_loop_name:
-            compact(tracker, self.domain)
+        """Store the new events."""
         await asyncio.to_thread(lambda: asyncio.run(super(LotseTrackerStore, self).save(tracker)))
         if self._size:
             self._live[tracker.sender_id] = _current_session(tracker, self.domain)
@@ -98,6 +98,14 @@ class LotseTrackerStore(SQLTrackerStore):
         """
         with self.engine.connect() as connection:
             connection.execute(sa.select(sa.literal(1)))
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA busy_timeout=5000")
+    # What is deleted must be gone from the file as well.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _turns(tracker: DialogueStateTracker) -> int:

@@ -68,7 +68,9 @@ class DoorMiddleware:
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
             milliseconds = (time.perf_counter() - begun) * 1000
-            access_log.info("%s %s %s %.0f ms", method, _route(scope), status, milliseconds)
+            # Health is asked every few seconds; as long as it is well, that is no news.
+            level = logging.DEBUG if _route(scope) == "/health" else logging.INFO
+            access_log.log(level, "%s %s %s %.0f ms", method, _route(scope), status, milliseconds)
 
 
 class JsonErrorMiddleware:

@@ -53,7 +53,7 @@ def features(text: str, entities: Iterable[dict[str, Any]] = (), lemmas: Iterabl
     shown = delexicalise(text[:_LONGEST_TEXT], entities)
     words = [t.folded for t in tokenize(shown)]
     word: Counter[str] = Counter(words)
-    word.update(f"{a} {b}" for a, b in zip(["^", *words], [*words, "$"]))
+    word.update(f"{a} {b}" for a, b in zip(["^", *words], [*words, "$"], strict=True))
     word.update(f"~{fold(lemma)}" for lemma in lemmas)
     word.update(f"@{concept}" for concept in concepts().find(words))
     word.update(f"#{e['entity']}" for e in entities)

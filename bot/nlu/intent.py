@@ -30,8 +30,10 @@ from actions.directory.models import NEEDS
 from actions.directory.text import tokenize
 from bot.nlu import lookups
 from bot.nlu.features import Features, features
+from bot.nlu.language import named_language
 from bot.nlu.linear import LinearModel
 from bot.nlu.matcher import FILLERS
+from bot.settings import SPOKEN_LANGUAGES
 
 FALLBACK = "nlu_fallback"
 FAQ = "faq"
@@ -61,9 +63,16 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         ``threshold``: below this confidence the message counts as not understood. ``crisis_threshold``: from this
         probability on a message is a crisis even if another intent is likelier; a missed emergency is worse than a
         wrong alarm. ``place_threshold``: below this confidence a place named in answer to "where do you live?" is
-        just that answer.
+        just that answer. ``switch_threshold``: while a question is open, another need must be at least so clear;
+        "no idea" is no change of subject.
         """
-        return {"threshold": 0.45, "crisis_threshold": 0.35, "place_threshold": 0.75, "regularisation": 0.3}
+        return {
+            "threshold": 0.35,
+            "crisis_threshold": 0.35,
+            "place_threshold": 0.75,
+            "switch_threshold": 0.85,
+            "regularisation": 0.3,
+        }
 
     def __init__(
         self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, model: Optional[LinearModel] = None
@@ -137,6 +146,8 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         name, confidence = self._decide(message, ranking, danger, tracker)
         if danger:
             message.set("danger", danger, add_to_output=True)
+        if name == "switch_language":
+            _add_wanted_language(message)
         intent: Dict[str, Any] = {"name": name.split("/")[0], "confidence": confidence}
         message.set(INTENT, intent, add_to_output=True)
         message.set("intent_ranking", ranking[:RANKING_LENGTH], add_to_output=True)
@@ -173,11 +184,10 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         named = {entity["entity"] for entity in message.get(ENTITIES) or []}
         if danger:
             return "crisis", 1.0
+        # Whoever introduces themselves with a profession and a foreign country wants to work in that profession.
+        introduces = need is None and asked is None and {"profession", "country"} <= named
         if only_names(message):
-            # Whoever introduces themselves with a profession and a foreign country wants to work in that profession.
-            if need is None and asked is None and {"profession", "country"} <= named:
-                return "recognition", 0.9
-            return "inform", 1.0
+            return ("recognition", 0.9) if introduces else ("inform", 1.0)
         crisis = next((entry["confidence"] for entry in ranking if entry["name"] == "crisis"), 0.0)
         if crisis >= self.config["crisis_threshold"]:
             return "crisis", crisis
@@ -186,8 +196,11 @@ class NeedClassifier(GraphComponent, IntentClassifier):
             return FALLBACK, 1.0
         if asked in named and best["confidence"] < self.config["place_threshold"]:
             return "inform", 1.0 - best["confidence"]
-        if best["confidence"] < self.config["threshold"]:
+        changes_need = asked is not None and best["name"] in NEEDS and best["name"] != need
+        if best["confidence"] < self.config["switch_threshold" if changes_need else "threshold"]:
             return FALLBACK, 1.0 - best["confidence"]
+        if best["name"] == "inform" and introduces:
+            return "recognition", best["confidence"]
         return best["name"], best["confidence"]
 
     def _knows_a_word(self, message: Message) -> bool:
@@ -195,6 +208,15 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         assert self.model is not None
         words = [token.folded for token in tokenize(message.get(TEXT))]
         return not words or any(f"word:{word}" in self.model.vocabulary for word in words)
+
+
+def _add_wanted_language(message: Message) -> None:
+    """Replace a detected language by the one that is asked for: "auf Englisch bitte" is German."""
+    wanted = named_language(message.get(TEXT))
+    entities = [e for e in message.get(ENTITIES) or [] if e["entity"] != "language"]
+    if wanted in SPOKEN_LANGUAGES:
+        entities.append({"entity": "language", "value": wanted, "start": 0, "end": len(message.get(TEXT)), "extractor": "NeedClassifier"})
+    message.set(ENTITIES, entities, add_to_output=True)
 
 
 def _features(message: Message) -> Features:

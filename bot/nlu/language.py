@@ -95,7 +95,7 @@ class LanguageDetector(GraphComponent):
             text = message.get(TEXT) or ""
             found = detect(text)
             message.set("language", found, add_to_output=True)
-            if tracker is not None and found and found != current and found in SPOKEN_LANGUAGES:
+            if current and found and found != current and found in SPOKEN_LANGUAGES:
                 entity = {"entity": "language", "value": found, "start": 0, "end": len(text), "extractor": "LanguageDetector"}
                 message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)
         return messages

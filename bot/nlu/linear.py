@@ -16,7 +16,7 @@ import numpy as np
 
 from bot.nlu.features import Features
 
-FOLDS = 5
+FOLDS = 3
 
 
 @dataclass
@@ -144,7 +144,7 @@ def _matrix(model: LinearModel, messages: Sequence[Features]):  # type: ignore[n
 def _train(matrix, truth: np.ndarray, classes: int, regularisation: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
     from sklearn.svm import LinearSVC
 
-    machine = LinearSVC(C=regularisation, random_state=7).fit(matrix, truth)
+    machine = LinearSVC(C=regularisation, random_state=7, tol=1e-3).fit(matrix, truth)
     weights = np.zeros((matrix.shape[1], classes), dtype=np.float32)
     bias = np.full(classes, -1.0, dtype=np.float32)
     weights[:, machine.classes_] = machine.coef_.T

@@ -268,7 +268,9 @@ class Matcher:
 
 FILLERS = frozenset(
     "in aus bei nach ich bin wohne lebe jetzt nun raum stadt nein ja no yes from near i am live living now the at city of "
-    "und and oder or plz postcode hallo hi hello danke bitte please also in der die das".split()
+    "und and oder or plz postcode hallo hi hello danke bitte please also in der die das a an we wir sind are my "
+    "name mein beruf profession wohnort wohnhaft gelernter gelernte ausgebildete ausgebildeter qualified trained "
+    "i'm m now here hier noch still since seit".split()
 )
 
 

@@ -92,6 +92,21 @@ function distance(kilometres) {
   return new Intl.NumberFormat(speech.language, { style: "unit", unit: "kilometer" }).format(number);
 }
 
+// Distances are measured between the middles of towns; "0 km" would promise too much.
+function howFar(kilometres) {
+  return kilometres < 2 ? text("office.distance_here") : text("office.distance_value", { distance: distance(kilometres) });
+}
+
+const WEEKDAYS = { Mo: 1, Tu: 2, We: 3, Th: 4, Fr: 5, Sa: 6, Su: 7 };
+
+// "Mo-Fr 09:00-17:00" in the words of the page's language (2024-01-01 was a Monday).
+function openingHours(value) {
+  const name = new Intl.DateTimeFormat(speech.language, { weekday: "short" });
+  return value
+    .replace(/\b(Mo|Tu|We|Th|Fr|Sa|Su)\b/g, (day) => name.format(new Date(2024, 0, WEEKDAYS[day])))
+    .replace(/-/g, "–");
+}
+
 function row(key, ...content) {
   return [label("dt", key), element("dd", {}, ...content)];
 }
@@ -124,16 +139,17 @@ function website(value) {
 }
 
 function office(data, id) {
-  const hours = data.opening_hours || data.appointment;
+  const visit = speech.texts[`appointment.${data.appointment}`] ? `appointment.${data.appointment}` : null;
   const rows = [
     ...address(data),
     ...(data.phone ? row("office.phone", ...phones(data.phone)) : []),
     ...(data.email ? row("office.email", link(`mailto:${data.email}`, element("bdi", {}, data.email))) : []),
     ...(data.website ? row("office.website", website(data.website)) : []),
     ...(data.languages?.length ? row("office.languages", languageNames(data.languages)) : []),
-    ...(hours ? row("office.hours", element("span", { dir: "auto" }, String(hours))) : []),
-    ...(typeof data.distance_km === "number"
-      ? row("office.distance", text("office.distance_value", { distance: distance(data.distance_km) })) : []),
+    ...(data.audience ? row("office.audience", element("span", { lang: "de", dir: "auto" }, data.audience)) : []),
+    ...(data.opening_hours ? row("office.hours", element("span", { dir: "auto" }, openingHours(data.opening_hours))) : []),
+    ...(visit ? row("office.appointment", label("span", visit)) : []),
+    ...(typeof data.distance_km === "number" ? row("office.distance", howFar(data.distance_km)) : []),
   ];
   const source = data.source_url && webAddress(data.source_url);
   const kind = speech.texts[`kind.${data.kind}`] ? label("p", `kind.${data.kind}`, { class: "kind" }) : null;
