@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from actions.directory.models import NEEDS
@@ -29,7 +30,7 @@ err = Console(stderr=True)
 
 
 def _stop(message: str, code: int = 1) -> typer.Exit:
-    err.print(f"[red]{message}[/red]", highlight=False, soft_wrap=True)
+    err.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
     return typer.Exit(code)
 
 
@@ -129,7 +130,7 @@ def find(
     with session() as opened:
         found = places.resolve(opened, place)
         if found.place is None:
-            raise _stop(_place_problem(place, found), 2)
+            raise _stop(_place_problem(need, place, found), 2)
         try:
             referral = offices.find(opened, need, found.place, lookups.profession_title(profession), limit)
         except (ValueError, LookupError) as error:
@@ -150,9 +151,9 @@ def _note_texts() -> dict[str, str]:
     return {name: variations[0]["text"] for name, variations in responses.items()}
 
 
-def _place_problem(text: str, found: Any) -> str:
+def _place_problem(need: str, text: str, found: Any) -> str:
     if found.choices:
-        listed = "\n".join(f"  lotse find NEED '{c.reference}'" for c in found.choices)
+        listed = "\n".join(f"  lotse find {need} '{c.reference}'" for c in found.choices)
         more = "\nThere are more; a postcode is unambiguous." if found.many else ""
         return f"There are several places called {text!r}. Please choose:\n{listed}{more}"
     if found.unknown_postcode:

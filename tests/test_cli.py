@@ -171,6 +171,14 @@ def test_find_survives_odd_places(place: str) -> None:
     assert isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize("typed", ["[red]x[/red]", "[bold]", "[/]", "Köln [Mitte]"])
+def test_what_was_typed_is_shown_as_it_was_typed(typed: str) -> None:
+    for arguments in (("recognition", typed), (typed, "Köln"), ("qualification", "Köln", "--profession", typed)):
+        result = lotse("find", *arguments)
+        assert result.exit_code == 2
+        assert typed in result.output
+
+
 @pytest.mark.parametrize("need", ["advice", "", "out_of_scope", "greet"])
 def test_find_names_the_needs_there_are(need: str) -> None:
     result = lotse("find", need, "Köln")
@@ -277,6 +285,14 @@ class TestParse:
     def test_a_dialogue_intent_has_no_need(self) -> None:
         [found] = parsed("Hallo")
         assert (found["intent"], found["need"], found["place"], found["country"], found["profession"]) == ("greet", None, None, None, None)
+
+    @pytest.mark.parametrize(
+        ("text", "intent"),
+        [("ja", "affirm"), ("Ja", "affirm"), ("yes", "affirm"), ("nein", "deny"), ("no", "deny"), ("danke", "thank"), ("hello", "greet")],
+    )
+    def test_the_shortest_answers_are_understood(self, text: str, intent: str) -> None:
+        [found] = parsed(text)
+        assert (found["intent"], found["entities"]) == (intent, [])
 
     def test_a_question_has_its_full_name_and_the_need_of_its_topic(self) -> None:
         [found] = parsed("Was kostet die Anerkennung?")

@@ -114,7 +114,15 @@ def find(
     if limit < 1:
         raise ValueError("The limit must be at least 1.")
     wanted, next_best = KINDS[need]
-    matches = _for_profession(session, _candidates(session, need, place, on or date.today()), profession)
+    candidates = _candidates(session, need, place, on or date.today())
+    if not candidates and place is not None and place.kind == ABROAD:
+        # Nobody serves this need abroad especially; what is there for everybody can be read from everywhere.
+        candidates = _candidates(session, need, None, on or date.today())
+    matches = _for_profession(session, candidates, profession)
+    if need == "crisis":
+        # The nationwide numbers come before any local office: they answer at night, too.
+        first = sorted((m for m, _ in matches if m.office.confirmed), key=_emergency_order)
+        return Referral(need, place, first[:limit])
     first = _ranked(matches, wanted, kinds_matter=False)
     second = _ranked(matches, next_best, kinds_matter=True)
     hotlines = _ranked(matches, ("hotline",), kinds_matter=False)
@@ -177,8 +185,8 @@ def _next_best(need: str, place: Place | None, ranked: _Ranked, limit: int) -> t
     # A nationwide contact is never pushed out: it is the one that certainly answers.
     if ranked.nationwide:
         chosen = [*chosen[: max(0, limit - 1)], ranked.nationwide[0]]
-    if all(m.level in ("nationwide", "abroad") for m in chosen):
-        chosen = _first(limit, [*chosen, *ranked.nationwide])
+    everybody = [m for m in ranked.first if m.level == "nationwide"]
+    chosen = _first(limit, [*chosen, *ranked.nationwide, *everybody])
     notes = []
     if place is not None and place.kind != ABROAD and need in _LOCAL_NEEDS:
         notes.append("no_confirmed_office")
@@ -221,6 +229,12 @@ def _ranked(matches: list[tuple[Match, int]], kinds: tuple[str, ...], kinds_matt
         )
 
     return [match for match, _rank in sorted((m for m in matches if m[0].office.kind in kinds), key=order)]
+
+
+def _emergency_order(match: Match) -> tuple[bool, bool, int, str]:
+    phone = next((c.value for c in match.office.contacts if c.kind == "phone"), None)
+    # 110 and 112 are the shortest numbers, and the first.
+    return (match.level != "nationwide", phone is None, len(phone or ""), match.office.id)
 
 
 def _reachable(match: Match) -> bool:

@@ -33,6 +33,9 @@ MOST_CHOICES = 4
 _KIND_OF_DISTRICT = re.compile(r"^(landkreis|kreis|lk|kreisfreie stadt|stadt|stadtkreis|region|staedteregion|district of) ")
 
 
+_RURAL = re.compile(r"^(landkreis|kreis|lk) ")
+
+
 @dataclass(frozen=True)
 class Place:
     """A place that has been understood.
@@ -142,6 +145,10 @@ def resolve(session: Session, reference: str) -> Resolution:
         return Resolution(choices=[state, *rivals]) if rivals else Resolution(place=state)
     if not towns:
         by_district = _by_district_name(session, key)
+        if not by_district and _RURAL.match(key):
+            # "Kreis Neuss" is called Rhein-Kreis Neuss.
+            longer = [name for name in district_keys() if name.endswith(f" {_bare_district(key)}")]
+            by_district = _by_district_name(session, longer[0]) if len(longer) == 1 else []
         if by_district:
             return Resolution(place=by_district[0]) if len(by_district) == 1 else Resolution(choices=by_district[:MOST_CHOICES])
         return Resolution(suggestions=_near_spellings(key))
@@ -268,6 +275,9 @@ def _bare_district(key: str) -> str:
 def _by_district_name(session: Session, key: str) -> list[Place]:
     found = district_keys().get(key) or district_keys().get(_bare_district(key)) or ()
     rows = session.execute(select(District).where(District.ags.in_(found)).order_by(District.ags)).scalars().all()
+    if _RURAL.match(key):
+        # "LK Rosenheim" is not the city of Rosenheim.
+        rows = [d for d in rows if not _is_city(d.name)] or rows
     return [
         Place(
             name=d.name,
@@ -300,5 +310,8 @@ def _near_spellings(key: str, limit: int = 3) -> list[str]:
     names = _official_names()
     hits = process.extract(key, names.keys(), scorer=fuzz.ratio, score_cutoff=75, limit=12)
     # Between two near spellings, the larger town is meant more often: each factor of ten is worth four points.
-    ranked = sorted(hits, key=lambda hit: -(hit[1] + 4 * log10(names[hit[0]][1] + 1)))
-    return [names[key][0] for key, _score, _index in ranked[:limit]]
+    scores = {hit[0]: hit[1] for hit in hits}
+    # "Garmisch" is the beginning of Garmisch-Partenkirchen: nearer than any other spelling.
+    scores |= {name: 100.0 for name in names if len(key) >= 5 and name.startswith(f"{key} ")}
+    ranked = sorted(scores, key=lambda name: -(scores[name] + 4 * log10(names[name][1] + 1)))
+    return [names[name][0] for name in ranked[:limit]]

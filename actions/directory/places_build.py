@@ -27,6 +27,8 @@ FOREIGN_CITY_POPULATION = 300_000
 ENGLISH_NAME_POPULATION = 100_000
 # How far (km) the centre of a town may lie from the centre of a postcode that carries its name.
 SAME_TOWN_KM = 25.0
+# The postcode table has one name in English.
+_GERMAN_DISTRICTS = {"Nuremberg": "Nürnberg"}
 _SUFFIX = re.compile(r"( am | an der | an dem | an | im | in der | in | bei | ob der | vor der | unter | auf | a\.| i\.| \(|/|, ).*$")
 _NOT_A_TOWN = re.compile(
     r"\d|&|\b(GmbH|AG|eG|KG|mbH|e\.?V|SE|Co|Amt|amt|bank|Bank|kasse|Kasse|Universität|Hochschule|Krankenhaus|Klinik|"
@@ -54,14 +56,14 @@ def useful_names(name: str, alternates: Iterable[str], population: int) -> list[
     kept: dict[str, str] = {}
     base = name if "/" in name else _SUFFIX.sub("", name).strip()
     own = name_key(name)
-    for candidate in [base, *alternates]:
+    for candidate in [base, *_spellings(name, base), *alternates]:
         script = _script(candidate)
         if script not in ("LATIN", "CYRILLIC", "ARABIC") or len(candidate) < 3:
             continue
         if script == "LATIN":
             if not candidate[0].isupper() or (candidate.isupper() and len(candidate) <= 4):
                 continue
-            if candidate != base and population < EXONYM_POPULATION:
+            if candidate not in (base, *_spellings(name, base)) and population < EXONYM_POPULATION:
                 continue
             if re.search(r"['’`]|^(Gorad|Gorod|Grad|Stadt|Lungsod|Ciudad|Oppidum|Landeshauptstadt) ?", candidate):
                 continue
@@ -69,6 +71,16 @@ def useful_names(name: str, alternates: Iterable[str], population: int) -> list[
         if key and key != own:
             kept.setdefault(key, candidate)
     return sorted(kept.values())
+
+
+def _spellings(name: str, base: str) -> list[str]:
+    """Return how people write a name on a foreign keyboard ("Koln") and in short ("Frankfurt a. M.")."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", base.replace("ß", "ss")) if not unicodedata.combining(c))
+    found = [plain] if plain != base else []
+    rest = name.removeprefix(base).strip(" ()/")
+    if base != name and rest and rest[0].islower():
+        found.append(base + " " + " ".join(f"{word[0]}." for word in rest.split()))
+    return found
 
 
 def build(postcodes: Path, target: Path) -> dict[str, int]:
@@ -111,7 +123,7 @@ def _write_districts(rows: list[dict[str, str]], path: Path) -> int:
         (
             [
                 key,
-                members[0]["district_name"],
+                _GERMAN_DISTRICTS.get(members[0]["district_name"], members[0]["district_name"]),
                 members[0]["state"],
                 f"{sum(float(m['latitude']) for m in members) / len(members):.3f}",
                 f"{sum(float(m['longitude']) for m in members) / len(members):.3f}",

@@ -18,7 +18,8 @@ _ARABIC = str.maketrans(
 )
 _APOSTROPHES = re.compile("['’‘`´ʼ]")
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"\w+", re.UNICODE)
+# Invisible characters belong to the word in which they hide.
+_WORD = re.compile("\\w[\\w\u00ad\u200b-\u200f\u2060\ufeff]*", re.UNICODE)
 # Direction marks, zero-width characters, soft hyphens: invisible, and used to hide words from a lexicon.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 

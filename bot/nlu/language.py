@@ -25,7 +25,9 @@ from bot.settings import LANGUAGES, SPOKEN_LANGUAGES
 
 # A sentence of fewer words may be a town, a name or a German term in any language.
 FEWEST_WORDS = 4
-SURE = 0.8
+SURE = 0.7
+# For showing (not for switching) the likeliest language is good enough.
+LIKELY = (2, 0.5)
 # Languages outside the eleven that people ask for most; the guide must know the name to say that it does not speak it.
 _OTHER_LANGUAGES = ("it", "pt", "sr", "hr", "bs", "sq", "vi", "zh", "hi", "ur", "bn", "ku", "ps", "ti", "am", "so", "bg", "hu", "el")
 
@@ -43,12 +45,18 @@ def _iso(code: str) -> Any:
     return IsoCode639_1.from_str(code)
 
 
-def detect(text: str) -> Optional[str]:
-    """Return the language of ``text`` if it is a clear sentence in one of the eleven, else None."""
-    if sum(1 for token in tokenize(text) if token.folded.isalpha()) < FEWEST_WORDS:
+def detect(text: str, fewest_words: int = FEWEST_WORDS, sure: float = SURE) -> Optional[str]:
+    """Return the language of ``text``, one of the eleven, or None if that is not clear.
+
+    Args:
+        text: the message.
+        fewest_words: how many words it must have.
+        sure: how confident (0 to 1) the detector must be.
+    """
+    if sum(1 for token in tokenize(text) if token.folded.isalpha()) < fewest_words:
         return None
     best = next(iter(detector().compute_language_confidence_values(text)), None)
-    if best is None or best.value < SURE:
+    if best is None or best.value < sure:
         return None
     return best.language.iso_code_639_1.name.lower()
 
@@ -94,7 +102,7 @@ class LanguageDetector(GraphComponent):
         for message in messages:
             text = message.get(TEXT) or ""
             found = detect(text)
-            message.set("language", found, add_to_output=True)
+            message.set("language", found or detect(text, *LIKELY), add_to_output=True)
             if current and found and found != current and found in SPOKEN_LANGUAGES:
                 entity = {"entity": "language", "value": found, "start": 0, "end": len(text), "extractor": "LanguageDetector"}
                 message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)

@@ -16,7 +16,8 @@ import numpy as np
 
 from bot.nlu.features import Features
 
-FOLDS = 3
+# Every so many messages, one is kept back to fit the temperature.
+HELD_OUT = 5
 
 
 @dataclass
@@ -92,7 +93,7 @@ class LinearModel:
         """Train on messages and their labels.
 
         The temperature, which turns margins into probabilities that mean what they say, is fitted on predictions for
-        messages that the predicting model had not seen (cross-validation).
+        messages that the predicting model had not seen.
 
         Args:
             messages: the features of each message.
@@ -103,13 +104,11 @@ class LinearModel:
         blank = cls(sorted(set(labels)), vocabulary, idf, np.zeros((0, 0)), np.zeros(0), 1.0)
         matrix = _matrix(blank, messages)
         truth = np.searchsorted(blank.classes, labels)
-        margins = np.zeros((len(labels), len(blank.classes)))
-        folds = np.random.default_rng(7).permutation(len(labels)) % FOLDS
-        for fold in range(FOLDS):
-            weights, bias = _train(matrix[folds != fold], truth[folds != fold], len(blank.classes), regularisation)
-            margins[folds == fold] = matrix[folds == fold] @ weights + bias
+        held_out = np.random.default_rng(7).permutation(len(labels)) % HELD_OUT == 0
+        weights, bias = _train(matrix[~held_out], truth[~held_out], len(blank.classes), regularisation)
+        temperature = _temperature(matrix[held_out] @ weights + bias, truth[held_out])
         weights, bias = _train(matrix, truth, len(blank.classes), regularisation)
-        return cls(blank.classes, vocabulary, idf, weights, bias, _temperature(margins, truth))
+        return cls(blank.classes, vocabulary, idf, weights, bias, temperature)
 
 
 def softmax(values: np.ndarray) -> np.ndarray:

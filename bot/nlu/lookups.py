@@ -19,6 +19,10 @@ from actions.directory.database import DATA
 from actions.directory.text import fold, name_key
 from bot.settings import LANGUAGES
 
+_POLITENESS = re.compile(
+    r"^(?:(?:hallo|hi|hey|hello|guten (?:tag|morgen|abend)|good (?:morning|evening|day)|bitte|please|moin|servus)\b[\s,.!]*)+"
+    r"|(?:[\s,.!]*\b(?:danke|vielen dank|bitte|please|thanks|thank you|mfg)\b[\s.!]*)+$"
+)
 FIELDS = (
     "health education social engineering it crafts trade science law transport hospitality agriculture media security administration"
 ).split()
@@ -135,8 +139,11 @@ def emergency_rules() -> tuple[EmergencyRule, ...]:
 def danger_in(text: str) -> str | None:
     """Return the kind of danger that the emergency lexicon finds in ``text`` (one of ``DANGERS``), or None."""
     folded = fold(text)
+    # Some rows hold only for a message that says nothing else; a greeting around it is nothing else.
+    bare = _POLITENESS.sub("", folded).strip(" .,!?;:-")
     for rule in emergency_rules():
-        if rule.pattern.search(folded) and not (rule.unless and rule.unless.search(folded)):
+        found = rule.pattern.search(folded) or (bare != folded and rule.pattern.search(bare))
+        if found and not (rule.unless and rule.unless.search(folded)):
             return rule.danger
     return None
 

@@ -26,6 +26,8 @@ FUZZY_LENGTH = 5
 _POSTCODE = re.compile(r"(?<![\w.,])\d{5}(?![\w]|[.,]\d)")
 _MONEY_AFTER = re.compile(r"\s*(€|euro?\b|eur\b|\$|usd|dollar|km\b|people|leute|mitarbeiter)", re.IGNORECASE)
 _PAST = frozenset("frueher vorher damals ehemals nicht not formerly previously before no kein statt instead used".split())
+# Before an ordinary word only these make it a town: "in Essen", but not "bei Regen".
+_STRONG_CUES = frozenset("in aus nach raum stadt ort wohnort plz kreis naehe from near city town".split())
 _TITLES = frozenset("herr frau dr prof mr mrs ms familie name heisse".split())
 
 
@@ -154,7 +156,7 @@ class Matcher:
             value = self._place_value(key)
             if value is None or key in self.professions:
                 continue
-            score = self._place_score(tokens, first, last, key, only_names or asked and len(tokens) <= 4)
+            score = self._place_score(tokens, first, key, only_names, asked and len(tokens) <= 4)
             if score:
                 found.append(Found("place", value, tokens[first].start, tokens[last - 1].end, score))
         if not found:
@@ -168,21 +170,25 @@ class Matcher:
             return self.towns[key].reference
         return key.title() if key in self.districts else None
 
-    def _place_score(self, tokens: list[Token], first: int, last: int, key: str, alone: bool) -> int:
+    def _place_score(self, tokens: list[Token], first: int, key: str, alone: bool, asked: bool) -> int:
         town = self.towns.get(key)
-        needs_cue = (town is not None and town.common) or (key in self.countries) or len(key) <= 3
+        needs_cue = (town is not None and town.common and key not in self.states) or (key in self.countries) or len(key) <= 3
         residence = self._cue_before(tokens, first, "residence_before")
         cue = residence or self._cue_before(tokens, first, "place_before")
-        if self._cue_before(tokens, first, "not_place_before") and not residence:
+        if self._cue_before(tokens, first, "not_place_before") and not residence and key not in self.districts:
             return 0
-        if first and tokens[first - 1].folded in _TITLES:
+        if any(t.folded in _TITLES for t in tokens[max(0, first - 2) : first]):
             return 0
-        # "in winter", "to train": a village whose name is a word counts only where the person says to live there.
-        rare = town is not None and town.common and town.population < GERMAN_TOWN
-        if needs_cue and not alone and not (residence if rare else cue):
-            return 0
+        if needs_cue:
+            # "in winter", "to train", "ja": a village whose name is a word counts only where the person says to live
+            # there, or answers the question with it.
+            rare = town is not None and town.common and town.population < GERMAN_TOWN
+            strong = residence or (cue and tokens[first - 1].folded in _STRONG_CUES)
+            answers = asked and len(key) > 3
+            if not (answers or (residence if rare else strong or alone)):
+                return 0
         # "im essen" in a text with capitals is food; in a text without any, the cue must do.
-        if needs_cue and not alone and not tokens[first].capitalised and any(t.capitalised for t in tokens[1:]):
+        if needs_cue and not alone and not asked and not tokens[first].capitalised and any(t.capitalised for t in tokens[1:]):
             return 0
         score = 4 if residence else 3 if cue else 2
         if self._cue_before(tokens, first, "origin_before") and not residence:

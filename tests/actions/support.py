@@ -45,7 +45,9 @@ def slots_set(events: list[Event]) -> dict[str, Any]:
     return {event["name"]: event["value"] for event in events if event["event"] == "slot"}
 
 
-def followup(events: list[Event]) -> str | None:
-    """Return the action that must follow."""
-    found = [event["name"] for event in events if event["event"] == "followup"]
-    return found[-1] if found else None
+def waits_for(events: list[Event]) -> tuple[str, str] | None:
+    """Return the form that waits for an answer, and the slot it waits for; None if the conversation is free."""
+    if not any(event["event"] == "followup" and event["name"] == "action_listen" for event in events):
+        return None
+    (form,) = [event["name"] for event in events if event["event"] == "active_loop"]
+    return form, slots_set(events)["requested_slot"]

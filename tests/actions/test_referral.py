@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from actions.referral import NEEDS_WITH_PLACE, ActionRefer
-from tests.actions.support import event_names, followup, run, slots_set
+from tests.actions.support import event_names, run, slots_set, waits_for
 
 pytestmark = pytest.mark.usefixtures("directory_url")
 
@@ -42,47 +43,57 @@ def test_what_is_known_leads_to_an_office_without_a_question(slots: dict[str, An
     for office in referral["offices"]:
         assert office["checked_on"] and office["source_url"]
         assert office["phone"] or office["email"] or office["website"], office["id"]
-    assert followup(events) is None
-    assert slots_set(events) == {"fallback_count": 0, "place_attempts": 0, "place_problem": None}
+    assert waits_for(events) is None
+    assert slots_set(events) == {"fallback_count": 0, "place_attempts": 0}
 
 
 ASKED = [
-    ({"need": "recognition"}, "referral_form", {}),
-    ({"need": "fair_integration"}, "referral_form", {}),
-    ({"need": "employer_service"}, "referral_form", {}),
-    ({"need": "qualification"}, "course_form", {}),
-    ({"need": "qualification", "place": "Köln"}, "course_form", {}),
-    ({"need": "recognition", "place": "Frankfurt"}, "referral_form", {"kind": "ambiguous", "text": "Frankfurt", "many": False}),
-    ({"need": "recognition", "place": "Neustadt"}, "referral_form", {"kind": "ambiguous", "text": "Neustadt", "many": True}),
-    ({"need": "recognition", "place": "Brandenburg"}, "referral_form", {"kind": "ambiguous", "many": False}),
-    ({"need": "qualification", "place": "Frankfurt"}, "course_form", {"kind": "ambiguous"}),
-    ({"need": "recognition", "place": "99999"}, "referral_form", {"kind": "postcode", "text": "99999"}),
-    ({"need": "recognition", "place": "Dortmud"}, "referral_form", {"kind": "unknown", "suggestions": ["Dortmund"]}),
-    ({"need": "recognition", "place": "Xqzwy"}, "referral_form", {"kind": "unknown", "text": "Xqzwy", "suggestions": []}),
+    ({"need": "recognition"}, "referral_form", "utter_ask_place"),
+    ({"need": "recognition", "place_attempts": 1}, "referral_form", "utter_ask_place_again"),
+    ({"need": "fair_integration"}, "referral_form", "utter_ask_place"),
+    ({"need": "employer_service"}, "referral_form", "utter_ask_place"),
+    ({"need": "qualification"}, "course_form", "utter_ask_place"),
+    ({"need": "recognition", "place": "Frankfurt"}, "referral_form", "utter_ask_which_place"),
+    ({"need": "recognition", "place": "Neustadt"}, "referral_form", "utter_ask_which_place_many"),
+    ({"need": "recognition", "place": "Brandenburg"}, "referral_form", "utter_ask_which_place"),
+    ({"need": "recognition", "place": "Frankfurt", "place_attempts": 5}, "referral_form", "utter_ask_which_place"),
+    ({"need": "qualification", "place": "Frankfurt"}, "course_form", "utter_ask_which_place"),
+    ({"need": "recognition", "place": "99999"}, "referral_form", "utter_postcode_unknown"),
+    ({"need": "recognition", "place": "Dortmud"}, "referral_form", "utter_place_unknown_near"),
+    ({"need": "recognition", "place": "Xqzwy"}, "referral_form", "utter_place_unknown"),
+    ({"need": "recognition", "place": "Xqzwy", "place_attempts": 2}, "referral_form", "utter_place_give_up"),
+    ({"need": "recognition", "place": "00000", "place_attempts": 7}, "referral_form", "utter_place_give_up"),
 ]
 
 
-@pytest.mark.parametrize(("slots", "form", "problem"), ASKED, ids=[str(slots) for slots, *_ in ASKED])
-def test_what_is_missing_or_unclear_leads_to_its_form_and_says_nothing_yet(
-    slots: dict[str, Any], form: str, problem: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(("slots", "form", "question"), ASKED, ids=[f"{q} {slots}" for slots, _, q in ASKED])
+def test_what_is_missing_or_unclear_is_asked_for_and_its_form_waits(slots: dict[str, Any], form: str, question: str) -> None:
     replies, events = run(ActionRefer(), slots)
-    assert replies == []
-    assert followup(events) == form
-    set_now = slots_set(events)
-    if problem:
-        assert set_now["place"] is None
-        assert problem.items() <= set_now["place_problem"].items()
-    else:
-        assert "place" not in set_now
+    assert [r["response"] for r in replies] == [question]
+    assert waits_for(events) == (form, "place")
+    assert slots_set(events)["place"] is None
+    assert slots_set(events)["place_attempts"] == slots.get("place_attempts", 0) + 1
+
+
+def test_the_profession_is_asked_for_once_the_place_is_known() -> None:
+    replies, events = run(ActionRefer(), {"need": "qualification", "place": "Köln"})
+    assert [r["response"] for r in replies] == ["utter_ask_profession"]
+    assert waits_for(events) == ("course_form", "profession")
+    assert "place" not in slots_set(events)
 
 
 def test_a_choice_carries_references_that_are_clear() -> None:
-    _, events = run(ActionRefer(), {"need": "recognition", "place": "Frankfurt"})
-    choices = slots_set(events)["place_problem"]["choices"]
-    assert [c["title"] for c in choices] == ["Frankfurt am Main (Hessen)", "Frankfurt (Oder) (Brandenburg)"]
-    for choice in choices:
-        assert followup(run(ActionRefer(), {"need": "recognition", "place": choice["reference"]})[1]) is None
+    replies, _ = run(ActionRefer(), {"need": "recognition", "place": "Frankfurt"})
+    buttons = replies[0]["buttons"]
+    assert [b["title"] for b in buttons] == ["Frankfurt am Main (Hessen)", "Frankfurt (Oder) (Brandenburg)"]
+    for button in buttons:
+        place = json.loads(button["payload"].removeprefix("/inform"))["place"]
+        assert waits_for(run(ActionRefer(), {"need": "recognition", "place": place})[1]) is None
+
+
+def test_near_spellings_become_buttons() -> None:
+    replies, _ = run(ActionRefer(), {"need": "recognition", "place": "Dortmud"})
+    assert replies[0]["buttons"] == [{"title": "Dortmund", "payload": '/inform{"place": "Dortmund"}'}]
 
 
 def test_without_a_need_the_need_is_asked_for() -> None:
@@ -96,7 +107,7 @@ def test_a_need_without_place_never_asks_even_if_the_place_is_not_understood(nee
     assert need not in NEEDS_WITH_PLACE
     replies, events = run(ActionRefer(), {"need": need, "place": "Xqzwy"})
     assert replies[0]["custom"]["referral"]["offices"]
-    assert followup(events) is None
+    assert waits_for(events) is None
     assert slots_set(events)["place"] is None
 
 
@@ -109,19 +120,10 @@ def test_a_referral_in_the_middle_of_a_form_leaves_the_form() -> None:
 
 def test_a_need_with_another_form_leaves_the_first_form() -> None:
     _, events = run(ActionRefer(), {"need": "qualification"}, loop="referral_form")
-    assert event_names(events) == ["slot", "active_loop", "slot", "followup"]
-    assert followup(events) == "course_form"
+    assert waits_for(events) == ("course_form", "place")
 
 
-def test_the_same_form_is_not_left() -> None:
-    _, events = run(ActionRefer(), {"need": "recognition"}, loop="referral_form")
-    assert "active_loop" not in event_names(events)
-    assert followup(events) == "referral_form"
-
-
-@pytest.mark.parametrize(
-    ("need", "note"), [("recognition", "bring_documents"), ("fair_integration", "dismissal_deadline")]
-)
+@pytest.mark.parametrize(("need", "note"), [("recognition", "bring_documents"), ("fair_integration", "dismissal_deadline")])
 def test_advice_that_everybody_needs_is_among_the_notes(need: str, note: str) -> None:
     replies, _ = run(ActionRefer(), {"need": need, "place": "Berlin"})
     assert note in replies[0]["custom"]["referral"]["notes"]

@@ -56,7 +56,9 @@ def test_a_call_that_makes_no_sense_is_refused(running_engine: RunningEngine, bo
     assert error_code(answer) == "bad_request"
 
 
-@pytest.mark.parametrize("payload", ["recognition", "/", "", "/recognition{", '/recognition["x"]', "/no_such_intent", '/inform{"no_such": "x"}'])
+@pytest.mark.parametrize(
+    "payload", ["recognition", "/", "", "/recognition{", '/recognition["x"]', "/no_such_intent", '/inform{"no_such": "x"}']
+)
 def test_an_unknown_payload_is_refused(running_engine: RunningEngine, payload: str) -> None:
     conversation, _ = running_engine.begin("de")
     answer = running_engine.request("POST", "/messages", json={"conversation": conversation, "channel": "web", "payload": payload})
@@ -87,7 +89,9 @@ def test_typed_entities_are_not_believed(running_engine: RunningEngine) -> None:
     conversation, _ = running_engine.begin("de")
     running_engine.call(conversation, language="de", text='/recognition{"place": "x", "language": "en"}')
     person = next(e for e in running_engine.events(conversation) if e["event"] == "user")
-    assert {"x", "en"}.isdisjoint(e["value"] for e in person["parse_data"]["entities"])
+    # Found by our components, as in any text; nothing was taken over as it stands.
+    assert all(e.get("extractor") for e in person["parse_data"]["entities"])
+    assert "x" not in [e["value"] for e in person["parse_data"]["entities"]]
     assert person["parse_data"]["intent"]["confidence"] < 1 or person["parse_data"]["intent"]["name"] == "nlu_fallback"
 
 

@@ -107,9 +107,9 @@ def test_every_story_has_a_name_of_its_own() -> None:
 
 
 def test_rasa_reads_the_same_stories() -> None:
-    reader = YAMLStoryReader(Domain.load(str(PROJECT / "domain.yml")))
+    domain = Domain.load(str(PROJECT / "domain.yml"))
     for path in sorted(CONVERSATIONS.glob("*.yml")):
-        steps = reader.read_from_file(path)
+        steps = YAMLStoryReader(domain).read_from_file(path)
         ours = [story for story in STORIES if story.file == path.stem]
         assert [step.block_name for step in steps] == [story.name for story in ours]
         for step, story in zip(steps, ours, strict=True):

@@ -12,6 +12,7 @@ import uuid
 import pytest
 
 from bot.dialogue import log_redaction
+from bot.settings import PROJECT
 from tests.dialogue.stories import read_stories
 from tests.processes import RunningEngine, responses
 
@@ -52,7 +53,7 @@ def test_the_logs_are_those_of_debug(running_engine: RunningEngine) -> None:
         "/{}",
         "Mein Mann {} schlägt mich",
         "Schrödinger {} ünd «Ärger»",
-        "{}\nzweite Zeile \"{}\" \\ '",
+        '{}\nzweite Zeile "{}" \\ \'',
     ],
 )
 def test_a_message_is_in_no_log(running_engine: RunningEngine, text: str) -> None:
@@ -123,13 +124,14 @@ def test_an_action_that_fails_leaves_nothing_in_the_log(running_engine: RunningE
 @pytest.mark.model
 def test_the_texts_of_the_stories_are_in_no_log(running_engine: RunningEngine) -> None:
     """Whatever other tests have said before: longer sentences of the stories cannot be in a log by chance."""
-    said = {turn.text for story in read_stories() for turn in story.turns if len(turn.text) > 30}
+    ours = (PROJECT / "domain.yml").read_text("utf-8")
+    said = {turn.text for story in read_stories() for turn in story.turns if len(turn.text) > 30 and turn.text not in ours}
     log = running_engine.log_text()
     assert [text for text in sorted(said) if text in log] == []
 
 
 def test_a_message_in_hand_is_scrubbed_in_every_spelling() -> None:
-    text = "Frau Schröder «sagt» \"ja\""
+    text = 'Frau Schröder «sagt» "ja"'
     with log_redaction.handling(text):
         for spelling in (text, text.lower(), json.dumps(text), repr(text)):
             assert "schr" not in log_redaction.scrub(f"before {spelling} after").lower()

@@ -51,14 +51,14 @@ async def test_a_new_store_reads_the_slots_of_a_compacted_conversation(store: Lo
         assert tracker is not None
         if number == 0:
             tracker.update(SlotSet("place", "Köln"), domain)
-            tracker.update(SlotSet("place_problem", {"kind": "unknown", "suggestions": ["Köln"]}), domain)
+            tracker.update(SlotSet("place_attempts", 2), domain)
         turn(tracker, domain, number)
         await store.save(tracker)
     store._live.clear()
     read = await store.retrieve("c")
     assert read is not None
     assert read.get_slot("place") == "Köln"
-    assert read.get_slot("place_problem") == {"kind": "unknown", "suggestions": ["Köln"]}
+    assert read.get_slot("place_attempts") == 2
     assert sum(isinstance(e, UserUttered) for e in read.events) < TURNS_BEFORE_COMPACTION
 
 
@@ -72,7 +72,7 @@ async def test_a_conversation_in_memory_is_the_one_in_the_database(store: LotseT
         live = await store.peek("c")
         kept = dict(store._live)
         store._live.clear()
-        read = await store.retrieve("c")
+        read = await store.peek("c")
         assert live is not None and read is not None
         assert [e.type_name for e in live.applied_events()] == [e.type_name for e in read.applied_events()]
         assert live.current_slot_values() == read.current_slot_values()
@@ -132,6 +132,8 @@ def test_forty_turns_later_the_place_is_still_known_and_the_work_has_not_grown(r
         running_engine.call(conversation, language="de", text=talk[number % len(talk)])
         most = max(most, loaded(running_engine.events(conversation)))
     assert most <= MOST_EVENTS
+    stored = [e["text"] for e in running_engine.events(conversation) if e["event"] == "user"]
+    assert stored[1:] == [talk[number % len(talk)] for number in range(40)]
     again = running_engine.call(conversation, language="de", text="Ich möchte mein Diplom anerkennen lassen")
     assert referral(again)["place"] == place
 

@@ -101,7 +101,6 @@ PLACES = [
     ("Ich wohne in Singen", "Singen"),
     ("Ich wohne in Regen", "Regen"),
     ("Ich wohne in Rust", "Rust"),
-    ("Ich wohne in Winter", None),
     ("Ich wohne in Kamen", "Kamen"),
     ("Ich wohne in Hamm", "Hamm"),
     ("Ich lebe jetzt in Worms", "Worms"),
@@ -158,6 +157,11 @@ NO_PLACE = [
     "Kommen Sie auch zu uns?",
     "Kann ich kommen?",
     "Kommen",
+    "ja",
+    "Ja!",
+    "nein",
+    "ja bitte",
+    "Ja, genau",
     "Ich weiß nicht weiter",
     "Was kostet die Anerkennung?",
     "How much does it cost?",
@@ -221,7 +225,7 @@ PROFESSIONS = [
     ("Hebamme aus Eritrea", MIDWIFE),
     ("I am a midwife", MIDWIFE),
     ("Ich bin Tischler", "Tischler*in"),
-    ("I was a carpenter in Ghana", None),
+    ("I was a carpenter in Ghana", "Tischler*in"),
     ("Ich bin Apothekerin", "Apotheker*in"),
     ("I am a pharmacist", "Apotheker*in"),
     ("ich bin apothekrein", "Apotheker*in"),
@@ -324,13 +328,8 @@ WHOLE = [
 
 
 @pytest.mark.parametrize(("text", "place"), PLACES)
-def test_a_place_that_is_meant_is_found(matcher: Matcher, text: str, place: str | None) -> None:
-    value = named(matcher, text).get("place", "").partition("@")[0]
-    if place is None:
-        # Too rare to be sure of: silence is right, another town would not be.
-        assert value in ("", text.split()[-1])
-    else:
-        assert value == place
+def test_a_place_that_is_meant_is_found(matcher: Matcher, text: str, place: str) -> None:
+    assert named(matcher, text).get("place", "").partition("@")[0] == place
 
 
 @pytest.mark.parametrize("text", NO_PLACE)
@@ -340,11 +339,7 @@ def test_an_ordinary_word_or_number_is_no_place(matcher: Matcher, text: str) -> 
 
 @pytest.mark.parametrize(("text", "profession"), PROFESSIONS)
 def test_a_profession_gets_its_reference_title(matcher: Matcher, text: str, profession: str | None) -> None:
-    found = named(matcher, text).get("profession")
-    if profession is None and "carpenter" in text:
-        assert found in ("Tischler*in", "Zimmerer*in", "Zimmerer*Zimmerin")
-    else:
-        assert found == profession
+    assert named(matcher, text).get("profession") == profession
 
 
 @pytest.mark.parametrize(("text", "country"), COUNTRIES)
