@@ -18,14 +18,14 @@ LIKELY_NEEDS = 3
 _CASE = ("need", "place", "country", "profession", "residence", "place_attempts", "fallback_count")
 
 
-class ActionSessionStart(Action):
+class ActionSessionStart(replies.GuideAction):
     """Begins a conversation: takes the language from the channel and says first that a machine answers."""
 
     def name(self) -> str:
         """Rasa calls the action of this name at the start of each session."""
         return "action_session_start"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Welcome the person."""
         metadata = tracker.get_slot("session_started_metadata") or {}
         dispatcher.utter_message(response="utter_welcome")
@@ -39,14 +39,14 @@ class ActionSessionStart(Action):
         ]
 
 
-class ActionClarify(Action):
+class ActionClarify(replies.GuideAction):
     """Asks back when the guide is not sure: first with the likeliest needs, then with ways to a human."""
 
     def name(self) -> str:
         """The name in ``domain.yml``."""
         return "action_clarify"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Offer the three likeliest needs; the second time in a row the hotline, the office search and a human."""
         count = int(tracker.get_slot("fallback_count") or 0)
         if count == 0:
@@ -60,37 +60,38 @@ class ActionClarify(Action):
 
 
 def likely_needs(tracker: Tracker) -> list[str]:
-    """Return the needs that the classifier found likeliest, without ``out_of_scope``, best first."""
+    """Return the needs that the classifier found likeliest, best first; an emergency only if it is the likeliest."""
     ranked = [entry.get("need") for entry in tracker.latest_message.get("intent_ranking") or []]
-    found = [n for n in dict.fromkeys(ranked) if n in NEEDS and n not in ("out_of_scope", "crisis")]
+    hidden = {"out_of_scope"} if ranked[:1] == ["crisis"] else {"out_of_scope", "crisis"}
+    found = [n for n in dict.fromkeys(ranked) if n in NEEDS and n not in hidden]
     for need in ("recognition", "qualification", "fair_integration"):
         if need not in found:
             found.append(need)
     return found[:LIKELY_NEEDS]
 
 
-class ActionSwitchLanguage(Action):
+class ActionSwitchLanguage(replies.GuideAction):
     """Confirms the new language in that language, or shows the languages there are."""
 
     def name(self) -> str:
         """The name in ``domain.yml``."""
         return "action_switch_language"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Confirm or offer a choice. The slot itself has been set from the entity."""
         named = any(e.get("entity") == "language" for e in tracker.latest_message.get("entities") or [])
         dispatcher.utter_message(response="utter_language_switched" if named else "utter_choose_language")
         return []
 
 
-class ActionStartOver(Action):
+class ActionStartOver(replies.GuideAction):
     """Forgets the case and asks for the need again; the language stays."""
 
     def name(self) -> str:
         """The name in ``domain.yml``."""
         return "action_start_over"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Reset the slots of the case and leave a form."""
         dispatcher.utter_message(response="utter_start_over")
         return [ActiveLoop(None), SlotSet("requested_slot", None), *(SlotSet(slot, None) for slot in _CASE)]

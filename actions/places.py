@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rasa_sdk import Action, Tracker
+from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
@@ -14,36 +12,53 @@ from actions.directory.database import session
 
 # After so many questions without a place the guide stops asking and shows the states and the nationwide contacts.
 MOST_QUESTIONS = 2
-# These messages are no attempt to answer the question, so the question does not count again.
-_INTERRUPTIONS = frozenset("faq bot_challenge feedback_positive feedback_negative switch_language greet thank".split())
 
 
-class ActionAskPlace(Action):
-    """Asks for the place again after an interruption, or when the answer named none."""
+class ActionAskPlace(replies.GuideAction):
+    """Asks for the place again after an interruption."""
 
     def name(self) -> str:
         """The name in ``domain.yml``; the forms call it for the slot ``place``."""
         return "action_ask_place"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
-        """Ask, and count how often, unless the person only asked something in between."""
-        if replies.latest_intent(tracker) in _INTERRUPTIONS and tracker.get_slot("place_attempts"):
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        """Ask; a question or remark in between is no failed try and does not count."""
+        if tracker.get_slot("place_attempts"):
             dispatcher.utter_message(response="utter_ask_place_again")
             return []
         return ask_place(dispatcher, tracker, tracker.get_slot("need"), None)
 
 
-class ActionAskProfession(Action):
+class ActionAskProfession(replies.GuideAction):
     """Asks for the profession; whoever does not name one gets all courses."""
 
     def name(self) -> str:
         """The name in ``domain.yml``; ``course_form`` calls it for the slot ``profession``."""
         return "action_ask_profession"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Ask."""
         dispatcher.utter_message(response="utter_ask_profession")
         return []
+
+
+class ActionAskAgain(replies.GuideAction):
+    """Repeats the open question when a message was no answer to it."""
+
+    def name(self) -> str:
+        """The name in ``domain.yml``."""
+        return "action_ask_again"
+
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+        """Ask for what the form waits for; a greeting or thanks is no failed try and does not count."""
+        intent = (tracker.latest_message.get("intent") or {}).get("name")
+        if intent in ("greet", "thank"):
+            dispatcher.utter_message(response="utter_ask_place_again")
+            return []
+        if tracker.get_slot("requested_slot") == "profession":
+            dispatcher.utter_message(response="utter_ask_profession")
+            return []
+        return ask_place(dispatcher, tracker, tracker.get_slot("need"), None)
 
 
 def ask_place(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rasa_sdk import Action, Tracker
+from rasa_sdk import Tracker
 from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions import replies
 from actions.directory import offices, places
 from actions.directory.database import session
 from actions.directory.models import ABROAD
@@ -18,14 +17,14 @@ NEEDS_WITH_PLACE = frozenset({"recognition", "qualification", "fair_integration"
 OTHER_PROFESSION = "other"
 
 
-class ActionRefer(Action):
+class ActionRefer(replies.GuideAction):
     """Finds the offices for need and place; what is missing or unclear is asked through a form."""
 
     def name(self) -> str:
         """The name in ``domain.yml``."""
         return "action_refer"
 
-    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Refer, or lead to the question that is missing."""
         need = tracker.get_slot("need")
         events: list[EventType] = [SlotSet("fallback_count", 0)]
@@ -38,10 +37,10 @@ class ActionRefer(Action):
             if need in NEEDS_WITH_PLACE and found.place is None:
                 problem = (reference.partition("@")[0], found) if reference else None
                 asked = ask_place(dispatcher, tracker, need, problem)
-                return [*events, *asked, SlotSet("place", None), *_wait_for(need, "place")]
+                return [*events, *asked, SlotSet("place", None), *_wait_for("referral_form", "place")]
             if need == "qualification" and not profession and found.place and found.place.kind != ABROAD:
                 dispatcher.utter_message(response="utter_ask_profession")
-                return [*events, SlotSet("place_attempts", 0), *_wait_for(need, "profession")]
+                return [*events, SlotSet("place_attempts", 0), *_wait_for("course_form", "profession")]
             wanted = None if profession in (None, OTHER_PROFESSION) else profession
             _answer(dispatcher, offices.find(opened, need, found.place, wanted))
         events.append(SlotSet("place_attempts", 0))
@@ -53,13 +52,12 @@ class ActionRefer(Action):
         return events
 
 
-def _wait_for(need: str, slot: str) -> list[EventType]:
-    """Leave the next message to the form of the need, which waits for ``slot``.
+def _wait_for(form: str, slot: str) -> list[EventType]:
+    """Leave the next message to ``form``, which waits for ``slot``.
 
     The question has been asked already; to have the form ask it would cost a second call, and the form would take the
     place of this very message, which was no answer, for one.
     """
-    form = "course_form" if need == "qualification" else "referral_form"
     return [ActiveLoop(form), SlotSet("requested_slot", slot), FollowupAction("action_listen")]
 
 

@@ -89,6 +89,8 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     for name, value in chosen.items():
         if value <= 0 or (name == "fraction" and value > 1):
             parser.error(f"{_NUMBERS[name][0]} must be above 0" + (" and at most 1" if name == "fraction" else ""))
+    if chosen.get("long_turns", long.FEWEST_TURNS) < long.FEWEST_TURNS:
+        parser.error(f"--long-turns must be at least {long.FEWEST_TURNS}")
     if given.pipelines:
         chosen["pipelines"] = tuple(given.pipelines.split(","))
         unknown = set(chosen["pipelines"]) - set(VARIANTS)

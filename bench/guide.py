@@ -75,11 +75,19 @@ def model() -> Path:
     say("There is no model for the present data; training it first (not measured here).")
     with tempfile.TemporaryFile() as log:
         # Its many lines would stand among the tables.
-        process = subprocess.Popen([*LOTSE, "train"], cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            [*LOTSE, "train"],
+            cwd=PROJECT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             process.wait()
         finally:
-            processes.stop(process)
+            processes.stop(process, everyone=True)
         found = current_model()
         if process.returncode or found is None:
             log.seek(0)
@@ -181,7 +189,7 @@ def _running(home: Path, parts: dict[str, list[str]]) -> Iterator[Guide]:
                 guide.running[name] = subprocess.Popen(
                     command,
                     cwd=PROJECT,
-                    env=environment(),
+                    env={**environment(), "TMPDIR": str(home)},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -13,14 +13,15 @@ from bench.results import Result, Table, at_most, say
 
 EARLY = 5
 BLOCK = 20
+FEWEST_TURNS = 2 * EARLY + 1
 # The messages repeat after five turns, so that turns 5, 100 and 300 say the same thing.
 CYCLE = (FAQ[0], need_and_place(0), FAQ[1], need_and_place(1), FAQ[2])
 
 
 def late_turns(turns: int) -> list[int]:
     """Return the turns that are compared with turn 5: 100 and 300 if the conversation is so long, else its last fit."""
-    fits = [turn for turn in (100, 300) if turn + 1 <= turns]
-    return fits or [max(turn for turn in range(2 * EARLY, max(turns, 2 * EARLY + 1), EARLY) if turn + 1 <= max(turns, 2 * EARLY + 1))]
+    fits = [turn for turn in (100, 300) if turn < turns]
+    return fits or [max(range(2 * EARLY, turns, EARLY))]
 
 
 def run(options: Options) -> Result:

@@ -124,7 +124,7 @@ def _probe(model: Path, folder: Path, texts: list[str]) -> dict[str, Any]:
     try:
         code = process.wait(timeout=LONGEST_PROBE)
     finally:
-        processes.stop(process)
+        processes.stop(process, everyone=True)
     if code:
         raise TrainingEnded(f"Loading {model.name} failed:\n{(folder / 'probe.log').read_text('utf-8', 'replace')[-3000:]}")
     return dict(json.loads(out.read_text(encoding="utf-8")))

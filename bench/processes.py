@@ -45,22 +45,31 @@ def _alive(process: Process) -> bool:
     return now is not None and now.started == process.started
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a process that was started here and all its descendants; what does not end in time is killed."""
+def _signal(process: Process, number: signal.Signals) -> None:
+    if _alive(process):
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def stop(process: subprocess.Popen[bytes], everyone: bool = False) -> None:
+    """Stop a process that was started here and all its descendants; what does not end in time is killed.
+
+    Args:
+        process: the process.
+        everyone: tell the descendants too, because the process does not; `lotse serve` does.
+    """
     members = family(process.pid)
-    if process.poll() is None:
-        process.terminate()
+    for member in members if everyone else members[:1]:
+        _signal(member, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline and (process.poll() is None or any(_alive(p) for p in members[1:])):
         known = {p.pid for p in members}
         members += [p for p in family(process.pid) if p.pid not in known]
         time.sleep(0.05)
     for member in members:
-        if _alive(member):
-            try:
-                os.kill(member.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        _signal(member, signal.SIGKILL)
     process.wait(timeout=STOP_SECONDS)
 
 

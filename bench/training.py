@@ -43,7 +43,15 @@ def train(name: str, folder: Path, limit_minutes: float) -> Trained:
     command = [sys.executable, "-m", "rasa", "train", "--config", "config.yml", "--domain", "domain.yml", "--data", "data"]
     command += ["--out", "models", "--fixed-model-name", name]
     # INFO: the progress of the epochs is written only then. The cache of Rasa lies in the folder and is empty.
-    env = {**environment(), "LOG_LEVEL": "INFO", "RASA_CACHE_DIRECTORY": str(folder / "cache"), "PYTHONPATH": str(PROJECT)}
+    # What Rasa leaves behind when it is stopped goes away with the folder.
+    (folder / "tmp").mkdir()
+    env = {
+        **environment(),
+        "TMPDIR": str(folder / "tmp"),
+        "LOG_LEVEL": "INFO",
+        "RASA_CACHE_DIRECTORY": str(folder / "cache"),
+        "PYTHONPATH": str(PROJECT),
+    }
     began = time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -64,7 +72,7 @@ def train(name: str, folder: Path, limit_minutes: float) -> Trained:
         seconds = time.monotonic() - began
         reached = where(log)
     finally:
-        processes.stop(process)
+        processes.stop(process, everyone=True)
     model = folder / "models" / f"{name}.tar.gz"
     if stopped:
         return Trained(None, seconds, peak, reached)

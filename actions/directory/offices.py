@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from actions.directory.models import ABROAD, Office, OfficeCoverage, OfficeNeed, OfficeProfession, Profession
+from actions.directory.models import ABROAD, Office, OfficeCoverage, OfficeNeed, OfficeProfession, PostcodeRange, Profession
 from actions.directory.places import Place, state_prefix
 from actions.directory.places_build import kilometres
 
@@ -150,7 +150,9 @@ class _Ranked:
 
 
 def _choose(need: str, place: Place | None, ranked: _Ranked, limit: int) -> Referral:
-    confirmed = [m for m in ranked.local if m.office.confirmed][:limit]
+    confirmed = [m for m in ranked.local if m.office.confirmed]
+    # A card without any way to get in touch helps nobody as long as there is one with.
+    confirmed = ([m for m in confirmed if _reachable(m)] or confirmed)[:limit]
     notes: list[str] = []
     if confirmed:
         chosen = _complete(place, confirmed, ranked, limit)
@@ -238,7 +240,7 @@ def _emergency_order(match: Match) -> tuple[bool, bool, int, str]:
 
 
 def _reachable(match: Match) -> bool:
-    return bool(match.office.contacts)
+    return bool(match.office.contacts or match.office.street)
 
 
 def _candidates(session: Session, need: str, place: Place | None, on: date) -> list[Match]:
@@ -318,10 +320,11 @@ def _for_profession(session: Session, matches: list[Match], profession: str | No
 
 
 def counts(session: Session) -> dict[str, int]:
-    """Return how many offices, and how many of them confirmed, the directory holds."""
+    """Return how many offices, confirmed offices and postcode ranges the directory holds."""
     total = session.execute(select(func.count()).select_from(Office)).scalar_one()
     confirmed = session.execute(select(func.count()).select_from(Office).where(Office.confirmed)).scalar_one()
-    return {"offices": total, "confirmed": confirmed}
+    ranges = session.execute(select(func.count()).select_from(PostcodeRange)).scalar_one()
+    return {"offices": total, "confirmed": confirmed, "postcode_ranges": ranges}
 
 
 def professions_with_courses(session: Session) -> set[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from jsonschema import ValidationError
 from jsonschema.validators import validator_for
 from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
+from rasa.shared.exceptions import RasaException
 
 _failures: ContextVar[list[str] | None] = ContextVar("lotse_failed_actions", default=None)
 _run = RemoteAction.run
@@ -40,11 +41,12 @@ async def _watched_run(self: RemoteAction, *args: Any, **kwargs: Any) -> Any:
         return await _run(self, *args, **kwargs)
     except ActionExecutionRejection:
         raise  # a form that hands back; no failure
-    except Exception:
+    except Exception as error:
         failed = _failures.get()
         if failed is not None:
             failed.append(self.name())
-        raise
+        # Without its cause: the action server's answer may quote the whole conversation, and Rasa logs the traceback.
+        raise RasaException(f"The action {self.name()} failed: {type(error).__name__}") from None
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from typing import Any
 
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from sanic import Blueprint, response
@@ -85,7 +86,7 @@ class LotseChannel(InputChannel):
             if request.path.endswith("/health"):
                 return None
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given, engine_key()):
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), engine_key().encode()):
                 return _error(401, "unauthorized", "The key of the engine is missing or wrong.")
             return None
 
@@ -153,6 +154,9 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
         if message is not None and _confirms_deletion(message):
             return await _delete(store, processor.nlg, conversation)
         before = await store.peek(conversation)
+        language_before = before.get_slot("language") if before else None
+        if message is not None:
+            _check_known(message, processor.domain)
         with action_client.watching() as failed:
             if message is None:
                 tracker = await processor.fetch_tracker_with_initial_session(conversation, replies, metadata)
@@ -160,12 +164,12 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
             else:
                 await processor.handle_message(message)
                 tracker = await store.peek(conversation)
-                await _say_language_changed(processor, tracker, before.get_slot("language") if before else None, replies)
+                await _say_language_changed(processor, tracker, language_before, replies)
         if failed and call.get("start"):
             await _start_without_actions(processor, store, tracker, replies)
         if failed:
             notice = await processor.nlg.generate("utter_directory_down", tracker, NAME)
-            await replies.send_response(conversation, notice)
+            await replies.send_response(conversation, {**notice, "utter_action": "utter_directory_down"})
     latest = tracker.latest_message
     intent = (latest.intent if latest else None) or {}
     return {
@@ -175,6 +179,16 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
         "confidence": intent.get("confidence"),
         "need": tracker.get_slot("need"),
     }
+
+
+def _check_known(message: UserMessage, domain: Domain) -> None:
+    """Refuse a payload whose intent or entities the domain does not know."""
+    parsed = message.parse_data
+    if parsed is None:
+        return
+    unknown = {e["entity"] for e in parsed["entities"]} - set(domain.entities)
+    if parsed["intent"]["name"] not in domain.intents or unknown:
+        raise _BadCall("The domain does not know this intent or these entities.")
 
 
 async def _start_without_actions(
@@ -187,7 +201,7 @@ async def _start_without_actions(
     tracker.update_with_events(events, processor.domain)
     await store.save(tracker)
     replies.messages.clear()
-    await replies.send_response(tracker.sender_id, welcome)
+    await replies.send_response(tracker.sender_id, {**welcome, "utter_action": "utter_welcome"})
 
 
 def _confirms_deletion(message: UserMessage) -> bool:
@@ -231,7 +245,8 @@ def _message(call: dict[str, Any], conversation: str, replies: OutputChannel, me
 
 def plain(text: str) -> str:
     """Return ``text`` so that Rasa takes it for text: a leading ``/`` would make it a command."""
-    return text.strip().lstrip("/").strip()
+    # Half a character (a lone surrogate) cannot be stored.
+    return text.encode("utf-8", "replace").decode().strip().lstrip("/").strip()
 
 
 def read_payload(payload: str) -> tuple[str, list[dict[str, Any]]]:
@@ -243,7 +258,12 @@ def read_payload(payload: str) -> tuple[str, list[dict[str, Any]]]:
     name, brace, rest = payload.removeprefix("/").partition("{")
     if not payload.startswith("/") or not name:
         raise _BadCall("The payload must begin with / and an intent.")
-    values = json.loads(brace + rest) if brace else {}
+    try:
+        values = json.loads(brace + rest) if brace else {}
+    except ValueError:
+        raise _BadCall("The entities of the payload must be JSON.") from None
+    if not isinstance(values, dict) or "[" in name:
+        raise _BadCall("The entities of the payload must be a JSON object.")
     return name, [{"entity": key, "value": value} for key, value in values.items()]
 
 
@@ -271,4 +291,4 @@ async def _say_language_changed(processor: Any, tracker: DialogueStateTracker, b
     if notice:
         notice["buttons"] = [{"title": f"utter_language_name_{before}", "payload": f'/switch_language{{"language": "{before}"}}'}]
         processor.nlg.translate_button(notice["buttons"][0], now)
-        await replies.send_response(tracker.sender_id, notice)
+        await replies.send_response(tracker.sender_id, {**notice, "utter_action": "utter_language_followed"})

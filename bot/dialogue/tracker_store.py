@@ -24,7 +24,7 @@ from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import SQLTrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
@@ -60,7 +60,7 @@ class LotseTrackerStore(SQLTrackerStore):
         It leaves the memory until it is saved: a turn that fails in the middle must not leave half its events behind.
         """
         tracker = self._live.pop(sender_id, None) or await self._load(sender_id)
-        if tracker is not None and _turns(tracker) >= TURNS_BEFORE_COMPACTION and not tracker.active_loop_name:
+        if tracker is not None and _turns(tracker) >= TURNS_BEFORE_COMPACTION:
             compact(tracker, self.domain)
         return tracker
 
@@ -113,17 +113,21 @@ def _turns(tracker: DialogueStateTracker) -> int:
 
 
 def compact(tracker: DialogueStateTracker, domain: Domain) -> None:
-    """Begin a new Rasa session in which every slot has the value it had.
+    """Begin a new Rasa session in which every slot has the value it had, and an open question stays open.
 
     The events are those of Rasa's own session start with carry-over, so that the stored conversation stays readable
     for every tool that knows Rasa.
     """
     slots = [(name, slot.value) for name, slot in tracker.slots.items() if slot.value is not None]
+    loop = tracker.active_loop_name
     now = time.time()
-    tracker.update(ActionExecuted(ACTION_SESSION_START_NAME, timestamp=now), domain)
+    # A little before the session: Rasa counts what is stored from the session's time on, and skips as many events.
+    tracker.update(ActionExecuted(ACTION_SESSION_START_NAME, timestamp=now - 0.001), domain)
     tracker.update(SessionStarted(timestamp=now), domain)
     for name, value in slots:
         tracker.update(SlotSet(name, value, timestamp=now), domain)
+    if loop:
+        tracker.update(ActiveLoop(loop, timestamp=now), domain)
     tracker.update(ActionExecuted(ACTION_LISTEN_NAME, timestamp=now), domain)
 
 

@@ -69,6 +69,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         return {
             "threshold": 0.35,
             "crisis_threshold": 0.35,
+            "crisis_threshold_few_words": 0.6,
             "place_threshold": 0.75,
             "switch_threshold": 0.85,
             "regularisation": 0.3,
@@ -189,8 +190,12 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         if only_names(message):
             return ("recognition", 0.9) if introduces else ("inform", 1.0)
         crisis = next((entry["confidence"] for entry in ranking if entry["name"] == "crisis"), 0.0)
-        if crisis >= self.config["crisis_threshold"]:
+        # A word or two tell little: there only the lexicon, or a clear case, raises the alarm.
+        few = len(tokenize(message.get(TEXT))) <= 2
+        if crisis >= self.config["crisis_threshold_few_words" if few else "crisis_threshold"]:
             return "crisis", crisis
+        if ranking[0]["name"] == "crisis":
+            return FALLBACK, 1.0 - crisis
         best = ranking[0]
         if not self._knows_a_word(message):
             return FALLBACK, 1.0

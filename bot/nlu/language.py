@@ -7,7 +7,8 @@ somebody asks for it, or when a clear sentence in another language arrives that 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Dict, List, Optional
+from importlib import import_module
+from typing import Any, Dict, FrozenSet, List, Optional
 
 from babel import Locale
 from lingua import Language, LanguageDetectorBuilder
@@ -20,7 +21,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from actions.directory.text import name_key, tokenize
+from actions.directory.text import fold_word, name_key, tokenize
 from bot.settings import LANGUAGES, SPOKEN_LANGUAGES
 
 # A sentence of fewer words may be a town, a name or a German term in any language.
@@ -59,6 +60,24 @@ def detect(text: str, fewest_words: int = FEWEST_WORDS, sure: float = SURE) -> O
     if best is None or best.value < sure:
         return None
     return best.language.iso_code_639_1.name.lower()
+
+
+def clearly(text: str, found: str, current: str) -> bool:
+    """Return whether a text is in ``found`` rather than ``current`` by its function words, too.
+
+    A detector that knows only letters takes "what about courses in Leipzig" for German because of Leipzig; the little
+    words of a language do not deceive.
+    """
+    words = [token.folded for token in tokenize(text)]
+    new = sum(1 for word in words if word in function_words(found))
+    old = sum(1 for word in words if word in function_words(current))
+    return new >= 2 and new > old
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def function_words(language: str) -> FrozenSet[str]:
+    """Return the folded function words of a language (the stop words of spaCy)."""
+    return frozenset(fold_word(word) for word in import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS)
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +122,7 @@ class LanguageDetector(GraphComponent):
             text = message.get(TEXT) or ""
             found = detect(text)
             message.set("language", found or detect(text, *LIKELY), add_to_output=True)
-            if current and found and found != current and found in SPOKEN_LANGUAGES:
+            if current and found and found != current and found in SPOKEN_LANGUAGES and clearly(text, found, current):
                 entity = {"entity": "language", "value": found, "start": 0, "end": len(text), "extractor": "LanguageDetector"}
                 message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)
         return messages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actions.places import MOST_QUESTIONS, ActionAskPlace, ActionAskProfession
+from actions.places import MOST_QUESTIONS, ActionAskAgain, ActionAskPlace, ActionAskProfession
 from tests.actions.support import run, said, slots_set
 
 pytestmark = pytest.mark.usefixtures("directory_url")
@@ -20,7 +20,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("attempts", "intent", "expected"), TABLE)
 def test_the_question_fits_how_often_it_was_asked(attempts: int | None, intent: str, expected: str) -> None:
-    replies, events = run(ActionAskPlace(), {"need": "recognition", "place_attempts": attempts}, "referral_form", said(intent))
+    replies, events = run(ActionAskAgain(), {"need": "recognition", "place_attempts": attempts}, "referral_form", said(intent))
     assert [reply["response"] for reply in replies] == [expected]
     assert slots_set(events) == {"place_attempts": (attempts or 0) + 1}
 
@@ -34,7 +34,7 @@ def test_an_interruption_is_no_attempt(intent: str, attempts: int) -> None:
 
 
 def test_giving_up_offers_sixteen_states_abroad_and_real_contacts() -> None:
-    replies, _ = run(ActionAskPlace(), {"need": "recognition", "place_attempts": MOST_QUESTIONS}, "referral_form", said("inform"))
+    replies, _ = run(ActionAskAgain(), {"need": "recognition", "place_attempts": MOST_QUESTIONS}, "referral_form", said("inform"))
     (reply,) = replies
     payloads = [button["payload"] for button in reply["buttons"]]
     assert len(payloads) == len(set(payloads)) == 17
@@ -45,7 +45,7 @@ def test_giving_up_offers_sixteen_states_abroad_and_real_contacts() -> None:
 
 @pytest.mark.parametrize("need", ["recognition", "qualification", "fair_integration", "employer_service", None])
 def test_giving_up_has_a_contact_for_every_need(need: str | None) -> None:
-    replies, _ = run(ActionAskPlace(), {"need": need, "place_attempts": MOST_QUESTIONS}, "referral_form", said("inform"))
+    replies, _ = run(ActionAskAgain(), {"need": need, "place_attempts": MOST_QUESTIONS}, "referral_form", said("inform"))
     assert replies[0]["custom"]["referral"]["offices"]
 
 

@@ -52,12 +52,12 @@ ASKED = [
     ({"need": "recognition", "place_attempts": 1}, "referral_form", "utter_ask_place_again"),
     ({"need": "fair_integration"}, "referral_form", "utter_ask_place"),
     ({"need": "employer_service"}, "referral_form", "utter_ask_place"),
-    ({"need": "qualification"}, "course_form", "utter_ask_place"),
+    ({"need": "qualification"}, "referral_form", "utter_ask_place"),
     ({"need": "recognition", "place": "Frankfurt"}, "referral_form", "utter_ask_which_place"),
     ({"need": "recognition", "place": "Neustadt"}, "referral_form", "utter_ask_which_place_many"),
     ({"need": "recognition", "place": "Brandenburg"}, "referral_form", "utter_ask_which_place"),
     ({"need": "recognition", "place": "Frankfurt", "place_attempts": 5}, "referral_form", "utter_ask_which_place"),
-    ({"need": "qualification", "place": "Frankfurt"}, "course_form", "utter_ask_which_place"),
+    ({"need": "qualification", "place": "Frankfurt"}, "referral_form", "utter_ask_which_place"),
     ({"need": "recognition", "place": "99999"}, "referral_form", "utter_postcode_unknown"),
     ({"need": "recognition", "place": "Dortmud"}, "referral_form", "utter_place_unknown_near"),
     ({"need": "recognition", "place": "Xqzwy"}, "referral_form", "utter_place_unknown"),
@@ -119,8 +119,8 @@ def test_a_referral_in_the_middle_of_a_form_leaves_the_form() -> None:
 
 
 def test_a_need_with_another_form_leaves_the_first_form() -> None:
-    _, events = run(ActionRefer(), {"need": "qualification"}, loop="referral_form")
-    assert waits_for(events) == ("course_form", "place")
+    _, events = run(ActionRefer(), {"need": "qualification"}, loop="course_form")
+    assert waits_for(events) == ("referral_form", "place")
 
 
 @pytest.mark.parametrize(("need", "note"), [("recognition", "bring_documents"), ("fair_integration", "dismissal_deadline")])

@@ -11,10 +11,11 @@ import uuid
 
 import pytest
 
+from actions.directory.models import Office
 from bot.dialogue import log_redaction
 from bot.settings import PROJECT
 from tests.dialogue.stories import read_stories
-from tests.processes import RunningEngine, responses
+from tests.processes import RunningEngine, referral, responses
 
 
 def marker(kind: str) -> str:
@@ -112,13 +113,22 @@ def test_a_turn_without_action_server_leaves_nothing_in_the_log_and_names_a_tele
 
 @pytest.mark.model
 def test_an_action_that_fails_leaves_nothing_in_the_log(running_engine: RunningEngine) -> None:
-    """A button with a value that no action can handle: the action server answers with an error, and echoes nothing."""
-    word = marker("e")
+    """The action server echoes the whole request, with all that was said before, in its error; Rasa logs the echo."""
+    earlier, now = marker("e"), marker("f")
     conversation, _ = running_engine.begin("de")
-    running_engine.call(conversation, payload="/recognition")
-    body = {"conversation": conversation, "payload": "/inform" + json.dumps({"place": {"x": word}})}
-    running_engine.request("POST", "/messages", json=body)
-    assert_unlogged(running_engine, word)
+    running_engine.call(conversation, language="de", text=f"Ich heiße {earlier}")
+    text = f"Ich bin {now}, möchte mein Diplom anerkennen lassen und wohne in Dortmund"
+    with sqlite3.connect(running_engine.home / "directory.db") as directory:
+        directory.execute(f"ALTER TABLE {Office.__tablename__} RENAME TO away")
+        directory.commit()
+        try:
+            running_engine.request("POST", "/messages", json={"conversation": conversation, "language": "de", "text": text})
+        finally:
+            directory.execute(f"ALTER TABLE away RENAME TO {Office.__tablename__}")
+            directory.commit()
+    assert "no such table" in running_engine.log_text(), "the action did not fail"
+    assert referral(running_engine.call(conversation, language="de", text=text))["offices"]
+    assert_unlogged(running_engine, earlier, now)
 
 
 @pytest.mark.model
