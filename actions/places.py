@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import replies
@@ -51,14 +51,16 @@ class ActionAskAgain(replies.GuideAction):
 
     def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Ask for what the form waits for; a greeting or thanks is no failed try and does not count."""
-        intent = (tracker.latest_message.get("intent") or {}).get("name")
-        if intent in ("greet", "thank"):
-            dispatcher.utter_message(response="utter_ask_place_again")
-            return []
+        # The form has handed this message back; begun anew, it takes the next one again.
+        name = tracker.active_loop.get("name")
+        form = [ActiveLoop(name), FollowupAction("action_listen")] if name else []
         if tracker.get_slot("requested_slot") == "profession":
             dispatcher.utter_message(response="utter_ask_profession")
-            return []
-        return ask_place(dispatcher, tracker, tracker.get_slot("need"), None)
+            return form
+        if (tracker.latest_message.get("intent") or {}).get("name") in ("greet", "thank"):
+            dispatcher.utter_message(response="utter_ask_place_again")
+            return form
+        return [*ask_place(dispatcher, tracker, tracker.get_slot("need"), None), *form]
 
 
 def ask_place(

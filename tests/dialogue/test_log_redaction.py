@@ -126,7 +126,7 @@ def test_an_action_that_fails_leaves_nothing_in_the_log(running_engine: RunningE
         finally:
             directory.execute(f"ALTER TABLE away RENAME TO {Office.__tablename__}")
             directory.commit()
-    assert "no such table" in running_engine.log_text(), "the action did not fail"
+    assert "action_refer failed: OperationalError" in running_engine.log_text(), "the action did not fail"
     assert referral(running_engine.call(conversation, language="de", text=text))["offices"]
     assert_unlogged(running_engine, earlier, now)
 
