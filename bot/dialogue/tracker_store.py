@@ -17,6 +17,7 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Coroutine
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,11 +70,11 @@ class LotseTrackerStore(SQLTrackerStore):
         return self._live.get(sender_id) or await self._load(sender_id)
 
     async def _load(self, sender_id: str) -> DialogueStateTracker | None:
-        return await asyncio.to_thread(lambda: asyncio.run(super(LotseTrackerStore, self).retrieve(sender_id)))
+        return await asyncio.to_thread(_finish, super().retrieve(sender_id))
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Store the new events."""
-        await asyncio.to_thread(lambda: asyncio.run(super(LotseTrackerStore, self).save(tracker)))
+        await asyncio.to_thread(_finish, super().save(tracker))
         if self._size:
             self._live[tracker.sender_id] = _current_session(tracker, self.domain)
             while len(self._live) > self._size:
@@ -98,6 +99,15 @@ class LotseTrackerStore(SQLTrackerStore):
         """
         with self.engine.connect() as connection:
             connection.execute(sa.select(sa.literal(1)))
+
+
+def _finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never waits to its end: Rasa's store is ``async`` in name only, its SQL blocks."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("The tracker store waited for something; with an event broker it needs an event loop.")
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
