@@ -10,7 +10,7 @@ import pytest
 from bot.settings import settings
 from tests.processes import free_port
 
-pytest_plugins = ["tests.model", "tests.processes"]
+pytest_plugins = ["tests.model", "tests.processes", "tests.postgres"]
 
 SECRET = "a secret for tests"
 OPERATOR = "Testbetreiber gGmbH"

@@ -1,35 +1,26 @@
-"""The same queries on PostgreSQL; runs where ``LOTSE_TEST_POSTGRES_URL`` names an empty database for tests."""
+"""The same queries on PostgreSQL: a server of the test run's own, where PostgreSQL is installed."""
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 from datetime import datetime, timedelta, timezone
-
-import pytest
-from sqlalchemy import text
 
 from bot.transcripts import database
 from bot.transcripts.conversations import Conversations, OfferedButton, TurnInProgressError
 from bot.transcripts.models import Base
 
-URL = os.environ.get("LOTSE_TEST_POSTGRES_URL", "")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
-pytestmark = pytest.mark.skipif(not URL, reason="LOTSE_TEST_POSTGRES_URL is not set")
 
 
-def make_store() -> Conversations:
+def make_store(url: str) -> Conversations:
     """Return a store on an empty database."""
-    with database.engine(URL).begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    database.upgrade(URL)
-    return Conversations(URL, b"k" * 32, timedelta(minutes=30), timedelta(hours=12))
+    database.upgrade(url)
+    return Conversations(url, b"k" * 32, timedelta(minutes=30), timedelta(hours=12))
 
 
-def test_a_conversation_lives_and_leaves_nothing() -> None:
-    store = make_store()
+def test_a_conversation_lives_and_leaves_nothing(postgres_url: str) -> None:
+    store = make_store(postgres_url)
     conversation = store.create("web", "de", True, NOW)
     key = str(uuid.uuid4())
     assert store.claim(conversation.id, NOW, 30)
@@ -43,14 +34,14 @@ def test_a_conversation_lives_and_leaves_nothing() -> None:
     assert store.give_feedback(conversation.id, "m1", False, NOW)
     assert store.find(conversation.id, NOW + timedelta(minutes=29))
     assert store.purge_expired(NOW + timedelta(minutes=30)) == [conversation.id]
-    with database.session(URL) as session:
+    with database.session(postgres_url) as session:
         for table in Base.metadata.sorted_tables:
             if table.name != "pending_deletion":
                 assert session.execute(table.select()).all() == [], table.name
 
 
-def test_of_many_who_claim_or_begin_at_once_one_succeeds() -> None:
-    store = make_store()
+def test_of_many_who_claim_or_begin_at_once_one_succeeds(postgres_url: str) -> None:
+    store = make_store(postgres_url)
     conversation = store.create("web", "de", True, NOW)
     key = str(uuid.uuid4())
     won: list[bool] = []
