@@ -128,7 +128,7 @@ def settings() -> Settings:
         redis_url=os.environ.get("LOTSE_REDIS_URL") or None,
         allowed_origins=_list("LOTSE_ALLOWED_ORIGINS"),
         trusted_proxies=_list("LOTSE_TRUSTED_PROXIES"),
-        operator=os.environ.get("LOTSE_OPERATOR") or "IQ Netzwerk (Testbetrieb)",
+        operator=os.environ.get("LOTSE_OPERATOR") or "Testbetrieb (kein Betreiber eingetragen)",
         idle_minutes=_integer("LOTSE_IDLE_MINUTES", 30, 1, 24 * 60),
         absolute_hours=_integer("LOTSE_ABSOLUTE_HOURS", 12, 1, 7 * 24),
         engine_timeout=_integer("LOTSE_ENGINE_TIMEOUT", 10, 1, 600),

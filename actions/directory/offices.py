@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from actions.directory.models import ABROAD, Office, OfficeCoverage, OfficeNeed, OfficeProfession, PostcodeRange, Profession
 from actions.directory.places import Place, state_prefix
@@ -152,7 +152,7 @@ class _Ranked:
 def _choose(need: str, place: Place | None, ranked: _Ranked, limit: int) -> Referral:
     confirmed = [m for m in ranked.local if m.office.confirmed]
     # A card without any way to get in touch helps nobody as long as there is one with.
-    confirmed = ([m for m in confirmed if _reachable(m)] or confirmed)[:limit]
+    confirmed = ([m for m in confirmed if _can_be_found(m)] or confirmed)[:limit]
     notes: list[str] = []
     if confirmed:
         chosen = _complete(place, confirmed, ranked, limit)
@@ -240,6 +240,10 @@ def _emergency_order(match: Match) -> tuple[bool, bool, int, str]:
 
 
 def _reachable(match: Match) -> bool:
+    return bool(match.office.contacts)
+
+
+def _can_be_found(match: Match) -> bool:
     return bool(match.office.contacts or match.office.street)
 
 
@@ -260,6 +264,8 @@ def _candidates(session: Session, need: str, place: Place | None, on: date) -> l
             or_(Office.valid_until.is_(None), Office.valid_until >= on),
         )
         .group_by(Office.id)
+        # The area has done its work in the query; some offices cover dozens of districts.
+        .options(lazyload(Office.coverage))
     )
     found = []
     for office, specific in session.execute(query).all():
