@@ -151,8 +151,10 @@ class _Ranked:
 
 def _choose(need: str, place: Place | None, ranked: _Ranked, limit: int) -> Referral:
     confirmed = [m for m in ranked.local if m.office.confirmed]
-    # A card without any way to get in touch helps nobody as long as there is one with.
-    confirmed = ([m for m in confirmed if _can_be_found(m)] or confirmed)[:limit]
+    if place is not None and place.kind == "state":
+        # Of a whole state no office is nearer than another, so those that can be found come alone.
+        confirmed = [m for m in confirmed if _can_be_found(m)] or confirmed
+    confirmed = confirmed[:limit]
     notes: list[str] = []
     if confirmed:
         chosen = _complete(place, confirmed, ranked, limit)

@@ -119,7 +119,7 @@ def test_every_text_that_the_page_uses_exists_and_every_text_is_used() -> None:
         for used in re.findall(rf"""["'`]({prefix}\.[a-z_]+)["'`]""", code):
             assert used in texts.source() or used.endswith((".css", ".js", ".html"))
     for key in texts.source():
-        built = key.startswith(("kind.", "error."))
+        built = key.startswith(("kind.", "error.", "appointment."))
         assert built or f'"{key}"' in code or f"'{key}'" in code, key
 
 
