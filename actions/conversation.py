@@ -80,7 +80,10 @@ class ActionSwitchLanguage(replies.GuideAction):
     def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
         """Confirm or offer a choice. The slot itself has been set from the entity."""
         named = any(e.get("entity") == "language" for e in tracker.latest_message.get("entities") or [])
-        dispatcher.utter_message(response="utter_language_switched" if named else "utter_choose_language")
+        if tracker.latest_message.get("unsupported_language"):
+            dispatcher.utter_message(response="utter_language_unsupported")
+        else:
+            dispatcher.utter_message(response="utter_language_switched" if named else "utter_choose_language")
         return []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rasa_sdk import Tracker
 from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -92,15 +94,15 @@ def ask_place(
 
 def _offer_choice(dispatcher: CollectingDispatcher, text: str, found: places.Resolution) -> None:
     response = "utter_ask_which_place_many" if found.many else "utter_ask_which_place"
-    buttons = [replies.button(_title(place), "inform", place=place.reference) for place in found.choices]
+    buttons = [_place_button(place) for place in found.choices]
     dispatcher.utter_message(response=response, place=text, buttons=buttons)
 
 
-def _title(place: places.Place) -> str:
-    """Return a place's name with its state ("Frankfurt (Oder) (Brandenburg)")."""
+def _place_button(place: places.Place) -> dict[str, Any]:
+    """Return the button of a place, with its state ("Frankfurt (Oder) (Brandenburg)")."""
     if place.kind == "state" or place.state is None:
-        return f"{place.name} (Bundesland)"
-    return f"{place.name} ({places.states()[place.state].name})"
+        return {**replies.button("utter_title_state", "inform", place=place.reference), "values": {"place": place.name}}
+    return replies.button(f"{place.name} ({places.states()[place.state].name})", "inform", place=place.reference)
 
 
 def _say_unknown(dispatcher: CollectingDispatcher, text: str, found: places.Resolution) -> None:

@@ -14,7 +14,9 @@ from rich.table import Table
 
 from actions.directory.models import NEEDS
 from bot.cli_directory import directory_app
-from bot.settings import LANGUAGES, PROJECT, SettingsError, settings
+from bot.cli_language import language_app
+from bot.languages import LANGUAGES
+from bot.settings import PROJECT, SettingsError, settings
 
 app = typer.Typer(
     name="lotse",
@@ -23,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(directory_app, name="directory")
-translations_app = typer.Typer(help="Catalogues of the replies: update from domain.yml, check for completeness.", no_args_is_help=True)
+app.add_typer(language_app, name="language")
+translations_app = typer.Typer(help="Catalogues: update from their German sources, check for completeness.", no_args_is_help=True)
 app.add_typer(translations_app, name="translations")
 out = Console()
 err = Console(stderr=True)
@@ -220,15 +223,15 @@ def evaluate(
 
 @translations_app.command("update")
 def translations_update(language: Annotated[str, typer.Argument(help="Language code, such as tr.")]) -> None:
-    """Bring a catalogue up to date with domain.yml; changed sources are marked fuzzy.
+    """Bring the catalogues of a language up to date with their German sources; changed ones are marked fuzzy.
 
-    Example: lotse translations update en
+    Example: lotse translations update tr
     """
-    from bot.dialogue import translations
+    from bot import translations
 
     _check_language(language)
-    waiting = translations.update(language)
-    out.print(f"{translations.path_of(language)}: {waiting} texts wait for translation.", markup=False)
+    for domain, waiting in translations.update(language).items():
+        out.print(f"{translations.path_of(domain, language)}: {waiting} texts wait for translation.", markup=False, soft_wrap=True)
 
 
 @translations_app.command("check")
@@ -237,12 +240,12 @@ def translations_check() -> None:
 
     Example: lotse translations check
     """
-    from bot.dialogue import translations
-    from bot.settings import SPOKEN_LANGUAGES
+    from bot import translations
+    from bot.languages import SPOKEN_LANGUAGES
 
     findings = [f for language in SPOKEN_LANGUAGES for f in translations.check(language)]
     for finding in findings:
-        out.print(f"{finding.language} {finding.response}: {finding.problem}", markup=False)
+        out.print(f"{finding.language} {finding.domain} {finding.context}: {finding.problem}", markup=False, soft_wrap=True)
     out.print("All catalogues are complete." if not findings else f"{len(findings)} findings.")
     raise typer.Exit(1 if findings else 0)
 

@@ -13,12 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-# The languages of the programme's own registration form, in the order in which they are offered.
-LANGUAGES = ("de", "en", "tr", "ar", "uk", "ru", "fa", "fr", "es", "pl", "ro")
-# The languages that have a complete catalogue today. A language moves here when its catalogue passes the parity check.
-SPOKEN_LANGUAGES = ("de", "en")
-RIGHT_TO_LEFT = ("ar", "fa")
-FALLBACK_LANGUAGES = ("en", "de")
 
 
 class SettingsError(Exception):

@@ -24,7 +24,7 @@ _SOURCES = (
     "domain.yml",
     "data/*.yml",
     "data/nlu/*.yml",
-    "data/lookups/*.csv",
+    "data/lookups/**/*.csv",
     "data/places/*.csv",
     "bot/nlu/*.py",
     "actions/directory/text.py",

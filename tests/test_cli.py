@@ -17,7 +17,8 @@ from typer.testing import CliRunner, Result
 from actions.directory.database import PROJECT
 from actions.directory.models import NEEDS
 from bot import cli, understanding
-from bot.settings import SPOKEN_LANGUAGES, settings
+from bot.languages import SPOKEN_LANGUAGES
+from bot.settings import settings
 from bot.understanding import NoModel, Understanding
 
 CARD = "id kind name carrier street postcode city phone email website languages distance_km checked_on source_url confirmed".split()
@@ -226,7 +227,7 @@ def test_an_unknown_language_is_refused_with_the_known_ones(arguments: tuple[str
 def test_evaluate_refuses_a_language_without_a_set() -> None:
     result = lotse("evaluate", "--language", "xx")
     assert result.exit_code == 2
-    assert "There is no evaluation set for xx; there is one for de, en." in result.output
+    assert "There is no evaluation set for xx; there is one for ar, de, en," in result.output
 
 
 @pytest.mark.parametrize("arguments", [("parse",), ("evaluate",)])

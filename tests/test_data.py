@@ -16,17 +16,20 @@ from actions.directory.database import DATA, PROJECT
 from actions.directory.models import NEEDS
 from actions.directory.text import name_key
 from bot import evaluation
+from bot.languages import SPOKEN_LANGUAGES
 from bot.nlu import lookups
 from bot.nlu.concepts import concepts
 from bot.nlu.intent import need_of, needs_of_topics
-from bot.settings import SPOKEN_LANGUAGES
 
 TITLES = PROJECT.parent / "shared" / "reference" / "reference_titles.csv"
 DIALOGUE = (
     "greet goodbye thank affirm deny inform find_office switch_language start_over delete_my_data bot_challenge "
     "feedback_positive feedback_negative"
 ).split()
-KINDS = {"plain", "learner", "typo", "indirect", "mixed", "with_place", "one_word", "long"}
+KINDS = {"plain", "typo", "indirect", "mixed", "with_place", "one_word", "long"}
+# Learners write German and English; the others are written in their own language, its dialects and other letters.
+MORE_KINDS = {"learner", "dialect", "transliterated"}
+OTHER_SCRIPT = ("ar", "fa", "ru", "uk")
 
 
 @lru_cache
@@ -107,6 +110,7 @@ def lookup_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / "lookups" / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         for function in cached:
             function.cache_clear()
@@ -118,7 +122,7 @@ def lookup_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
 
 PROFESSION_HEAD = "title_de,field,regulated,synonyms_de,synonyms_en,source\n"
-EMERGENCY_HEAD = "kind,language,pattern,unless,note\n"
+EMERGENCY_HEAD = "kind,pattern,unless,note\n"
 
 
 @pytest.mark.parametrize(
@@ -144,10 +148,9 @@ EMERGENCY_HEAD = "kind,language,pattern,unless,note\n"
             "professions.csv:3: 'koch' stands for 'A' too",
         ),
         ("professions.csv", "title_de,field\nKoch,crafts\n", "professions", "professions.csv: the columns regulated, "),
-        ("emergency.csv", EMERGENCY_HEAD + "violence,de,schlag,,\nfire,de,x,,\n", "emergency_rules", "emergency.csv:3: kind or language"),
-        ("emergency.csv", EMERGENCY_HEAD + "violence,xx,schlag,,\n", "emergency_rules", "emergency.csv:2: kind or language"),
-        ("emergency.csv", EMERGENCY_HEAD + "violence,de,(schlag,,\n", "emergency_rules", "emergency.csv:2: the pattern is not valid"),
-        ("emergency.csv", EMERGENCY_HEAD + "violence,de,schlag,[,\n", "emergency_rules", "emergency.csv:2: the pattern is not valid"),
+        ("emergency/de.csv", EMERGENCY_HEAD + "violence,schlag,,\nfire,x,,\n", "emergency_rules", "de.csv:3: the kind 'fire' is not valid"),
+        ("emergency/de.csv", EMERGENCY_HEAD + "violence,(schlag,,\n", "emergency_rules", "de.csv:2: the pattern is not valid"),
+        ("emergency/de.csv", EMERGENCY_HEAD + "violence,schlag,[,\n", "emergency_rules", "de.csv:2: the pattern is not valid"),
         ("cues.csv", "language,kind,phrase\nde,place_before,in\nde,never,in\n", "cues", "cues.csv:3: kind or language"),
         ("cues.csv", "language,kind\nde,place_before\n", "cues", "cues.csv: the columns phrase are missing"),
         ("cues.csv", "", "cues", "cues.csv: the columns"),
@@ -210,7 +213,7 @@ def test_every_table_is_clean(path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert {len(row) for row in rows} == {len(rows[0])}
-    if path.name != "emergency.csv":  # a blank may belong to a pattern
+    if path.parent.name != "emergency":  # a blank may belong to a pattern
         assert [row for row in rows if any(cell != cell.strip() for cell in row)] == []
     assert [row for row, count in Counter(map(tuple, rows)).items() if count > 1] == []
 
@@ -233,7 +236,7 @@ def test_every_dialogue_intent_has_enough_examples(intent: str, language: str) -
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
 def test_every_question_has_examples(language: str) -> None:
     assert {intent for intent in training(language) if intent.startswith("faq/")} == set(needs_of_topics())
-    assert min(len(training(language)[intent]) for intent in needs_of_topics()) >= 20
+    assert min(len(training(language)[intent]) for intent in needs_of_topics()) >= 14
 
 
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
@@ -283,7 +286,7 @@ def test_the_need_of_an_intent(intent: str, need: str | None) -> None:
 
 
 def test_every_spoken_language_is_evaluated() -> None:
-    assert evaluation.languages() == sorted(SPOKEN_LANGUAGES)
+    assert set(evaluation.languages()) >= set(SPOKEN_LANGUAGES)
 
 
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
@@ -298,7 +301,7 @@ def test_evaluation_messages_are_well_formed(language: str) -> None:
     professions = {"profession": bool, "place": str, "country": str}
     for message in evaluation.load(language):
         assert message["intent"] in intents, message
-        assert message["kind"] in KINDS, message
+        assert message["kind"] in KINDS | MORE_KINDS, message
         assert message["text"].strip(), message
         assert set(message) <= {"text", "intent", "kind", *professions}, message
         assert all(isinstance(message[key], kind) for key, kind in professions.items() if key in message), message
@@ -307,7 +310,8 @@ def test_evaluation_messages_are_well_formed(language: str) -> None:
 
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
 def test_every_kind_of_message_is_evaluated(language: str) -> None:
-    assert {message["kind"] for message in evaluation.load(language)} == KINDS
+    expected = KINDS | ({"learner"} if language in ("de", "en") else set()) | ({"transliterated"} if language in OTHER_SCRIPT else set())
+    assert {message["kind"] for message in evaluation.load(language)} >= expected
 
 
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
@@ -323,6 +327,7 @@ def test_no_evaluation_message_stands_twice(language: str) -> None:
 
 
 def test_the_emergency_cases_are_not_copied_from_training() -> None:
-    cases = YAML(typ="safe").load(Path(__file__).parent / "nlu" / "emergency_cases.yml")
+    files = (Path(__file__).parent / "nlu" / "emergency_cases").glob("*.yml")
+    cases = [case["text"] for path in files for group in YAML(typ="safe").load(path).values() for case in group]
     trained = {example for known in SPOKEN_LANGUAGES for examples in training(known).values() for example in examples}
-    assert [c["text"] for c in (*cases["danger"], *cases["harmless"]) if c["text"] in trained] == []
+    assert [text for text in cases if text in trained] == []

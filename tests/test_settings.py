@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import LANGUAGES, PROJECT, RIGHT_TO_LEFT, SPOKEN_LANGUAGES, Settings, SettingsError, settings
+from bot.languages import LANGUAGES, RIGHT_TO_LEFT, SPOKEN_LANGUAGES
+from bot.settings import PROJECT, Settings, SettingsError, settings
 
 NUMBERS = {
     "LOTSE_PORT": ("port", 8080),

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "æ": "ae", "œ": "oe", "ł": "l", "ı": "i"})
+_WITHOUT_UMLAUTS = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "Ä": "A", "Ö": "O", "Ü": "U"})
 # Arabic and Persian keyboards write the same letter with different code points; a reader sees no difference.
 _ARABIC = str.maketrans(
     {"ي": "ی", "ى": "ی", "ئ": "ی", "ك": "ک", "ة": "ه", "ۀ": "ه", "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ؤ": "و", "ـ": None}
@@ -54,6 +55,11 @@ def fold(text: str) -> str:
     return _SPACE.sub(" ", fold_word(text)).strip()
 
 
+def without_umlauts(text: str) -> str:
+    """Return ``text`` with ä, ö and ü as a, o and u: Turkish has these letters too, and many type neither dots nor "oe"."""
+    return unicodedata.normalize("NFC", text).translate(_WITHOUT_UMLAUTS)
+
+
 class Token(NamedTuple):
     """A word of a message: its folded form, its position in the original text, and whether it was capitalised."""
 
@@ -71,3 +77,12 @@ def tokenize(text: str) -> list[Token]:
 def name_key(name: str) -> str:
     """Return the key under which a name of several words is indexed: its folded words joined by one blank."""
     return " ".join(t.folded for t in tokenize(name))
+
+
+def spellings(name: str, language: str) -> tuple[str, ...]:
+    """Return the keys under which a name or phrase of a language is found.
+
+    German ö is also written oe, and folded so; in the other languages (Turkish above all) people leave out the dots.
+    """
+    keys = [name_key(name)] if language == "de" else [name_key(name), name_key(without_umlauts(name))]
+    return tuple(dict.fromkeys(keys))

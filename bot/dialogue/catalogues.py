@@ -7,28 +7,73 @@ the id of the response, or the place where a text of the widget stands.
 
 from __future__ import annotations
 
+import gettext
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Union
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from bot.settings import FALLBACK_LANGUAGES, PROJECT
+from bot.languages import FALLBACK_LANGUAGES
+from bot.settings import PROJECT
 
 LOCALE = PROJECT / "bot" / "locale"
+# A text, or the forms of a text with a number, by the plural categories of CLDR ("one", "few", "other" ...).
+Text = Union[str, dict[str, str]]
+# Enough numbers to meet every plural category of every language.
+_SAMPLES = (*range(201), 1_000, 1_000_000)
 
 
 @lru_cache(maxsize=64)
-def catalogue(domain: str, language: str) -> dict[tuple[str, str], str]:
-    """Return the translations of ``domain`` in ``language`` as ``{(context, German text): text}``; empty if none."""
-    path = LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
+def catalogue(domain: str, language: str) -> dict[tuple[str, str], Text]:
+    """Return the translations of ``domain`` in ``language`` as ``{(context, German text): text}``; empty if none.
+
+    A text with plural forms is found under its German singular; its value holds the forms by CLDR category.
+    """
+    path = path_of(domain, language)
     if not path.exists():
         return {}
-    return {
-        (message.context or "", str(message.id)): str(message.string)
-        for message in read(path)
-        if message.id and message.string and not message.fuzzy
-    }
+    catalog = read(path)
+    found: dict[tuple[str, str], Text] = {}
+    for message in catalog:
+        if not message.id or message.fuzzy or not is_translated(message):
+            continue
+        plural = isinstance(message.id, (list, tuple))
+        german = message.id[0] if plural else str(message.id)
+        found[message.context or "", german] = plural_forms(catalog, message, language) if plural else str(message.string)
+    return found
+
+
+def path_of(domain: str, language: str) -> Path:
+    """Return where a catalogue is kept."""
+    return LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
+
+
+def is_translated(message: Any) -> bool:
+    """Return whether a message of a catalogue has a translation, and all of its plural forms."""
+    forms = message.string if isinstance(message.string, (list, tuple)) else [message.string]
+    return bool(forms) and all(forms)
+
+
+def plural_forms(catalog: Catalog, message: Any, language: str) -> dict[str, str]:
+    """Return the forms of a message with a number by the plural categories of CLDR.
+
+    gettext counts the forms by a formula of its own; browsers know CLDR's names. The two are matched by trying numbers.
+    """
+    index_of = gettext.c2py(catalog.plural_expr)  # type: ignore[attr-defined]
+    forms: dict[str, str] = {}
+    for number in _SAMPLES:
+        forms.setdefault(category(number, language), message.string[index_of(number)])
+    # CLDR keeps a category for fractions, which gettext does not count.
+    forms.setdefault("other", message.string[-1])
+    return forms
+
+
+def category(number: int, language: str) -> str:
+    """Return the plural category of a number in a language ("one", "few", "many", "other" ...)."""
+    return str(Locale(language).plural_form(number))
 
 
 def read(path: Path) -> Catalog:
@@ -41,7 +86,7 @@ def translate(domain: str, context: str, german: str, language: str) -> tuple[st
     """Translate a German text.
 
     Args:
-        domain: the catalogue: ``replies`` or ``widget``.
+        domain: the catalogue: ``replies``, ``widget`` or ``directory``.
         context: the id of the response or text.
         german: the source text.
         language: the language wanted (ISO 639-1).
@@ -49,12 +94,21 @@ def translate(domain: str, context: str, german: str, language: str) -> tuple[st
     Returns:
         The text and the language in which it is: the wanted one, else English, else German.
     """
-    if language == "de":
-        return german, "de"
+    found, spoken = _find(domain, context, german, language)
+    return (found, spoken) if isinstance(found, str) else (german, "de")
+
+
+def translate_forms(domain: str, context: str, german: dict[str, str], language: str) -> tuple[dict[str, str], str]:
+    """Translate a German text with plural forms; arguments and result as for :func:`translate`, all forms at once."""
+    found, spoken = _find(domain, context, german["one"], language)
+    return (found, spoken) if isinstance(found, dict) else (german, "de")
+
+
+def _find(domain: str, context: str, german: str, language: str) -> tuple[Text | None, str]:
     for candidate in (language, *FALLBACK_LANGUAGES):
         if candidate == "de":
             break
         found = catalogue(domain, candidate).get((context, german))
         if found:
             return found, candidate
-    return german, "de"
+    return None, "de"

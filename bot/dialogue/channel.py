@@ -22,8 +22,9 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bot.dialogue import action_client, log_redaction
+from bot.dialogue.direction import isolate_message
 from bot.dialogue.engine_key import engine_key
-from bot.dialogue.nlg import language_of
+from bot.dialogue.nlg import language_button, language_of
 from bot.dialogue.tracker_store import LotseTrackerStore
 from bot.nlu.intent import selected_answer
 
@@ -46,15 +47,15 @@ class CollectedReplies(OutputChannel):
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
         """Keep one reply: text, buttons and referral stay together (Rasa's own channels split them)."""
-        self.messages.append(
-            {
-                "text": message.get("text") or "",
-                "language": message.get("language") or "de",
-                "buttons": [{"title": b["title"], "payload": b["payload"]} for b in message.get("buttons") or []],
-                "referral": (message.get("custom") or {}).get("referral"),
-                "response": message.get("utter_action"),
-            }
-        )
+        reply: dict[str, Any] = {
+            "text": message.get("text") or "",
+            "language": message.get("language") or "de",
+            "buttons": [{"title": b["title"], "payload": b["payload"]} for b in message.get("buttons") or []],
+            "referral": (message.get("custom") or {}).get("referral"),
+            "response": message.get("utter_action"),
+        }
+        isolate_message(reply, reply["language"])
+        self.messages.append(reply)
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Keep a bare text (Rasa's default actions use this)."""
@@ -215,9 +216,9 @@ async def _delete(store: LotseTrackerStore, nlg: Any, conversation: str) -> dict
     tracker = await store.peek(conversation)
     language = (tracker.get_slot("language") if tracker else None) or "de"
     await store.delete(conversation)
-    reply = nlg.reply("utter_deleted", language, {})
-    message = {"text": reply["text"], "language": reply["language"], "buttons": [], "referral": None, "response": "utter_deleted"}
-    return {"language": language, "messages": [message], "intent": "delete_my_data", "confidence": 1.0, "need": None, "ended": True}
+    replies = CollectedReplies()
+    await replies.send_response(conversation, {**nlg.reply("utter_deleted", language, {}), "utter_action": "utter_deleted"})
+    return {"language": language, "messages": replies.messages, "intent": "delete_my_data", "confidence": 1.0, "need": None, "ended": True}
 
 
 def _message(call: dict[str, Any], conversation: str, replies: OutputChannel, metadata: dict[str, Any]) -> UserMessage:
@@ -289,6 +290,5 @@ async def _say_language_changed(processor: Any, tracker: DialogueStateTracker, b
         return
     notice = await processor.nlg.generate("utter_language_followed", tracker, NAME)
     if notice:
-        notice["buttons"] = [{"title": f"utter_language_name_{before}", "payload": f'/switch_language{{"language": "{before}"}}'}]
-        processor.nlg.translate_button(notice["buttons"][0], now)
+        notice["buttons"] = [language_button(before)]
         await replies.send_response(tracker.sender_id, {**notice, "utter_action": "utter_language_followed"})

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel.dates import format_date
+from babel.units import format_unit
 from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -26,9 +27,12 @@ from rasa.utils.endpoints import EndpointConfig
 from ruamel.yaml import YAML
 
 from bot.dialogue.catalogues import translate
+from bot.languages import SPOKEN_LANGUAGES, own_name
 from bot.settings import PROJECT, settings
 
 DOMAIN = "replies"
+# The directory's remarks for whom an office is there; editors write them in German.
+DIRECTORY_DOMAIN, AUDIENCE = "directory", "audience"
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 # At most so many sources are named below an answer; a row of links helps nobody.
 _SOURCES_SHOWN = 2
@@ -58,6 +62,9 @@ class TranslatedReplies(NaturalLanguageGenerator):
         referral = (kwargs.get("custom") or {}).get("referral")
         if referral:
             referral["notes"] = [self.text(f"utter_note_{note}", language, {})[0] for note in referral["notes"]]
+            for office in referral["offices"]:
+                if office.get("audience"):
+                    office["audience"], office["audience_language"] = translate(DIRECTORY_DOMAIN, AUDIENCE, office["audience"], language)
         if utter_action not in self.responses:
             return None
         return self.reply(utter_action, language, kwargs)
@@ -72,6 +79,8 @@ class TranslatedReplies(NaturalLanguageGenerator):
         buttons = [dict(button) for button in source.get("buttons") or []]
         for button in buttons:
             button["title"] = translate(DOMAIN, utter_action, button["title"], language)[0]
+        if metadata.get("buttons") == "languages":
+            buttons += [language_button(code) for code in SPOKEN_LANGUAGES]
         if metadata.get("need"):
             title = self.text("utter_button_find_office", language, {})[0]
             buttons.append({"title": title, "payload": f"/{metadata['need']}"})
@@ -80,14 +89,18 @@ class TranslatedReplies(NaturalLanguageGenerator):
     def text(self, response: str, language: str, values: dict[str, Any]) -> tuple[str, str]:
         """Return the text of a response with its placeholders filled, and the language it is in."""
         translated, spoken = translate(DOMAIN, response, self.responses[response][0]["text"], language)
-        known = {"operator": settings().operator, "minutes": settings().idle_minutes, **values}
+        minutes = format_unit(settings().idle_minutes, "duration-minute", locale=spoken, numbering_system="latn")
+        known = {"operator": settings().operator, "minutes": minutes, **values}
         return _PLACEHOLDER.sub(lambda m: str(known.get(m.group(1), m.group())), translated), spoken
 
     def translate_button(self, button: dict[str, Any], language: str) -> None:
-        """Replace a title that is a response id by its text; other titles (names of towns) stay as they are."""
-        title = button.get("title", "")
+        """Replace a title that is a response id by its text; other titles (names of towns) stay as they are.
+
+        ``values`` of the button fill the placeholders of its title and are taken out.
+        """
+        title, values = button.get("title", ""), button.pop("values", {})
         if title in self.responses:
-            button["title"] = self.text(title, language, {})[0]
+            button["title"] = self.text(title, language, values)[0]
 
     def _sources(self, metadata: dict[str, Any], language: str) -> str:
         hosts: list[str] = []
@@ -101,6 +114,11 @@ class TranslatedReplies(NaturalLanguageGenerator):
             "date": format_date(day, format="medium", locale=language),
         }
         return self.text("utter_sources", language, values)[0]
+
+
+def language_button(code: str) -> dict[str, str]:
+    """Return the button that changes to a language: its title is the name of the language in itself."""
+    return {"title": own_name(code), "payload": f'/switch_language{{"language": "{code}"}}'}
 
 
 def language_of(tracker: DialogueStateTracker) -> str:

@@ -15,7 +15,7 @@ from bot.gateway.body import clean_text, client_id, json_object
 from bot.gateway.errors import ApiError
 from bot.gateway.guards import in_conversation, public
 from bot.gateway.services import Services, services
-from bot.settings import SPOKEN_LANGUAGES
+from bot.languages import SPOKEN_LANGUAGES
 from bot.transcripts.conversations import LiveConversation
 
 CHANNEL = "web"

@@ -12,7 +12,8 @@ import anyio
 import httpx
 
 from bot.dialogue.engine_key import engine_key
-from bot.settings import LANGUAGES, Settings
+from bot.languages import LANGUAGES
+from bot.settings import Settings
 
 IN_FLIGHT = 32
 # A short burst beyond that waits; a longer one is told that we are busy.

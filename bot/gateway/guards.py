@@ -100,4 +100,4 @@ async def _learn_language_from_body(request: Request) -> None:
 
 
 def _too_many(seconds: int) -> ApiError:
-    return ApiError(429, "rate_limited", headers={"Retry-After": str(seconds)}, seconds=seconds)
+    return ApiError(429, "rate_limited", headers={"Retry-After": str(seconds)}, count=seconds)

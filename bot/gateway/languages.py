@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from bot.settings import SPOKEN_LANGUAGES
+from bot.languages import SPOKEN_LANGUAGES
 
 DEFAULT = "de"
 

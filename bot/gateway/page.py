@@ -15,8 +15,8 @@ from bot.gateway import languages
 from bot.gateway.body import MESSAGE_LIMIT
 from bot.gateway.guards import public
 from bot.gateway.services import services
-from bot.gateway.texts import contacts, direction, language_names, own_name, texts
-from bot.settings import SPOKEN_LANGUAGES
+from bot.gateway.texts import contacts, direction, language_names, texts
+from bot.languages import SPOKEN_LANGUAGES, own_name
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

@@ -11,7 +11,7 @@ from collections import defaultdict
 from functools import lru_cache
 
 from actions.directory.database import DATA
-from actions.directory.text import fold, name_key
+from actions.directory.text import spellings
 
 LONGEST_PHRASE = 4
 SHORTEST_STEM = 3
@@ -29,13 +29,13 @@ class Concepts:
                 if column == "concept":
                     continue
                 for entry in filter(None, (cell or "").split("|")):
-                    key = name_key(fold(entry.strip("*")))
-                    if entry.endswith("*"):
-                        self.stems[key].append(row["concept"])
-                    if entry.startswith("*"):
-                        self.ends[key].append(row["concept"])
-                    if not entry.startswith("*") and not entry.endswith("*"):
-                        self.exact[key].append(row["concept"])
+                    for key in spellings(entry.strip("*"), column):
+                        if entry.endswith("*"):
+                            self.stems[key].append(row["concept"])
+                        if entry.startswith("*"):
+                            self.ends[key].append(row["concept"])
+                        if not entry.startswith("*") and not entry.endswith("*"):
+                            self.exact[key].append(row["concept"])
 
     def find(self, words: list[str]) -> set[str]:
         """Return the concepts in a message, given its folded words in order."""

@@ -1,7 +1,8 @@
 """From a message to the features of the intent classifier: words, lemmas, ideas, pairs of words, pieces of words.
 
 Names of places, countries and professions become placeholders, so that "Krankenschwester aus Syrien in Cottbus" and
-"Maurer aus Kosovo in Hamm" look alike. Pieces of words carry over from one inflection or spelling to the next.
+"Maurer aus Kosovo in Hamm" look alike. Pieces of words carry over from one inflection or spelling to the next, skeletons
+from one script to the other.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from actions.directory.text import fold, tokenize
+from actions.directory.text import fold, tokenize, without_umlauts
 from bot.nlu.concepts import concepts
+from bot.nlu.skeleton import skeleton
 
 Features = dict[str, Counter[str]]
 PLACEHOLDERS = {"place": "xplacex", "country": "xcountryx", "profession": "xprofessionx"}
@@ -55,7 +57,12 @@ def features(text: str, entities: Iterable[dict[str, Any]] = (), lemmas: Iterabl
     word: Counter[str] = Counter(words)
     word.update(f"{a} {b}" for a, b in zip(["^", *words], [*words, "$"], strict=True))
     word.update(f"~{fold(lemma)}" for lemma in lemmas)
-    word.update(f"@{concept}" for concept in concepts().find(words))
+    # "öldürmek" is folded as in German; typed without dots it must look alike.
+    plain = [t.folded for t in tokenize(without_umlauts(shown))]
+    others = [b for a, b in zip(words, plain, strict=False) if a != b]
+    word.update(others)
+    found = concepts().find(words)
+    word.update(f"@{concept}" for concept in (found | concepts().find(plain) if others else found))
     word.update(f"#{e['entity']}" for e in entities)
     word[f"#length{min(len(words), 12) // 3}"] += 1
     if "?" in text or "؟" in text:
@@ -63,7 +70,9 @@ def features(text: str, entities: Iterable[dict[str, Any]] = (), lemmas: Iterabl
     if any(ord(c) >= 0x1F300 for c in text):
         word["#emoji"] += 1
     piece: Counter[str] = Counter()
-    for w in words:
+    for w in (*words, *others):
         if w not in PLACEHOLDERS.values():
             piece.update(pieces(w))
+            word[f"%{skeleton(w)}"] += 1
+    del word["%"]
     return {"word": word, "piece": piece}

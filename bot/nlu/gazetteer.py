@@ -16,10 +16,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from actions.directory.text import tokenize
+from bot.languages import SPOKEN_LANGUAGES
 from bot.nlu import lookups
 from bot.nlu.matcher import Matcher
 from bot.nlu.vocabulary import Vocabulary
-from bot.settings import SPOKEN_LANGUAGES
 
 
 # Registered as a featurizer too: only then does Rasa run it before the classifier is trained.
@@ -51,9 +51,12 @@ class Gazetteer(GraphComponent, EntityExtractorMixin):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Collect the vocabulary and keep it in the model."""
-        words = (t.folded for m in training_data.intent_examples for t in tokenize(m.get(TEXT) or ""))
+        words = {t.folded for m in training_data.intent_examples for t in tokenize(m.get(TEXT) or "")}
         names = _town_words()
-        vocabulary = Vocabulary.build(SPOKEN_LANGUAGES, (w for w in words if w not in names))
+        lists = Vocabulary.build(SPOKEN_LANGUAGES)
+        matcher = Matcher(lists)
+        # Names with an ending stand in the examples, too; they must not become ordinary words.
+        vocabulary = lists.with_words(w for w in words if w not in names and matcher.without_ending(w) is None)
         with self._model_storage.write_to(self._resource) as folder:
             np.savez(folder / "vocabulary.npz", hashes=vocabulary.hashes)
         self._matcher = Matcher(vocabulary)

@@ -4,7 +4,7 @@ Four things decide, in this order:
 
 1. the emergency lexicon: a hit is ``crisis``, whatever the classifier thinks;
 2. a message that only names places, countries or professions is ``inform``;
-3. a linear classifier (``bot.nlu.linear``). The probabilities of a need and of the questions that belong to it are added
+3. a trained classifier (``bot.nlu.mixture``). The probabilities of a need and of the questions that belong to it are added
    up, because "is it recognition or a question about recognition?" is no reason to doubt that it is recognition;
 4. below the threshold the message counts as not understood, and the guide asks back.
 """
@@ -28,12 +28,11 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from actions.directory.models import NEEDS
 from actions.directory.text import tokenize
+from bot.languages import SPOKEN_LANGUAGES
 from bot.nlu import lookups
 from bot.nlu.features import Features, features
-from bot.nlu.language import named_language
-from bot.nlu.linear import LinearModel
-from bot.nlu.matcher import FILLERS
-from bot.settings import SPOKEN_LANGUAGES
+from bot.nlu.language import named_language, only_asks_for_language
+from bot.nlu.mixture import Mixture
 
 FALLBACK = "nlu_fallback"
 FAQ = "faq"
@@ -75,15 +74,13 @@ class NeedClassifier(GraphComponent, IntentClassifier):
             "regularisation": 0.3,
         }
 
-    def __init__(
-        self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, model: Optional[LinearModel] = None
-    ) -> None:
+    def __init__(self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, model: Optional[Mixture] = None) -> None:
         self.config = config
         self._model_storage = model_storage
         self._resource = resource
         self._use(model)
 
-    def _use(self, model: Optional[LinearModel]) -> None:
+    def _use(self, model: Optional[Mixture]) -> None:
         self.model = model
         if model is None:
             return
@@ -110,7 +107,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         """Train on all examples that have a text and an intent."""
         examples = [m for m in training_data.intent_examples if m.get(TEXT) and m.get(INTENT)]
         labels = [m.get("intent_response_key") or m.get(INTENT) for m in examples]
-        self._use(LinearModel.fit([_features(m) for m in examples], labels, self.config["regularisation"]))
+        self._use(Mixture.fit([_features(m) for m in examples], labels, self.config["regularisation"]))
         assert self.model is not None
         with self._model_storage.write_to(self._resource) as folder:
             self.model.save(folder / "model.npz")
@@ -127,7 +124,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
     ) -> NeedClassifier:
         """Load the trained component (called by Rasa)."""
         with model_storage.read_from(resource) as folder:
-            return cls(config, model_storage, resource, LinearModel.load(folder / "model.npz"))
+            return cls(config, model_storage, resource, Mixture.load(folder / "model.npz"))
 
     def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
         """Classify messages.
@@ -147,7 +144,10 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         name, confidence = self._decide(message, ranking, danger, tracker)
         if danger:
             message.set("danger", danger, add_to_output=True)
-        if name == "switch_language":
+        if message.get("unsupported_language"):
+            # Whatever the classifier reads into a language that it does not know is a guess; danger alone is not.
+            name, confidence = (name, confidence) if name == "crisis" else ("switch_language", 1.0)
+        elif name == "switch_language":
             _add_wanted_language(message)
         intent: Dict[str, Any] = {"name": name.split("/")[0], "confidence": confidence}
         message.set(INTENT, intent, add_to_output=True)
@@ -185,6 +185,8 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         named = {entity["entity"] for entity in message.get(ENTITIES) or []}
         if danger:
             return "crisis", 1.0
+        if only_asks_for_language(message.get(TEXT), lookups.cues()["filler"]):
+            return "switch_language", 1.0
         # Whoever introduces themselves with a profession and a foreign country wants to work in that profession.
         introduces = need is None and asked is None and {"profession", "country"} <= named
         if only_names(message):
@@ -212,14 +214,16 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         """Return whether at least one word of the message occurred in training: pieces of words alone prove nothing."""
         assert self.model is not None
         words = [token.folded for token in tokenize(message.get(TEXT))]
-        return not words or any(f"word:{word}" in self.model.vocabulary for word in words)
+        return not words or any(f"word:{word}" in self.model.vectoriser.vocabulary for word in words)
 
 
 def _add_wanted_language(message: Message) -> None:
     """Replace a detected language by the one that is asked for: "auf Englisch bitte" is German."""
     wanted = named_language(message.get(TEXT))
     entities = [e for e in message.get(ENTITIES) or [] if e["entity"] != "language"]
-    if wanted in SPOKEN_LANGUAGES:
+    if wanted is not None and wanted not in SPOKEN_LANGUAGES:
+        message.set("unsupported_language", wanted, add_to_output=True)
+    elif wanted is not None:
         entities.append({"entity": "language", "value": wanted, "start": 0, "end": len(message.get(TEXT)), "extractor": "NeedClassifier"})
     message.set(ENTITIES, entities, add_to_output=True)
 
@@ -235,7 +239,7 @@ def only_names(message: Message) -> bool:
     if not spans:
         return False
     rest = [t for t in tokenize(message.get(TEXT)) if not any(start <= t.start < end for start, end in spans)]
-    return all(t.folded in FILLERS or t.folded.isdigit() for t in rest)
+    return all(t.folded in lookups.cues()["filler"] or t.folded.isdigit() for t in rest)
 
 
 def selected_answer(intent: str, confidence: float) -> Dict[str, Any]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from babel import Locale
 
 from actions.directory.database import DATA
-from actions.directory.text import fold, name_key
-from bot.settings import LANGUAGES
+from actions.directory.text import fold, name_key, spellings, without_umlauts
+from bot.languages import LANGUAGES
 
 _POLITENESS = re.compile(
     r"^(?:(?:hallo|hi|hey|hello|guten (?:tag|morgen|abend)|good (?:morning|evening|day)|bitte|please|moin|servus)\b[\s,.!]*)+"
@@ -35,6 +35,13 @@ CUE_KINDS = (
     "still_in",
     "germany",
     "not_place_before",
+    # Before an ordinary word only these make it a town: "in Essen", but not "bei Regen".
+    "strong_before",
+    # "früher in ...", "not in ...": a place that is not the present one.
+    "past",
+    "title_before",
+    # Little words that may stand around a bare answer: "in Köln please".
+    "filler",
 )
 # Territories of CLDR that are no country where somebody learns a profession.
 _NO_COUNTRY = re.compile(r"^(EU|EZ|UN|ZZ|XA|XB|QO|AC|CP|CQ|DG|EA|IC|TA|BV|HM|TF|GS|UM|AQ|DE)$")
@@ -81,8 +88,13 @@ def professions() -> tuple[Profession, ...]:
     for line, row in read_table(path, ("title_de", "field", "regulated", "synonyms_de", "synonyms_en", "source")):
         if row["field"] not in FIELDS or row["regulated"] not in ("federal", "state", "no") or not row["source"]:
             raise TableError(f"{path}:{line}: field, regulated or source of {row['title_de']!r} is not valid.")
-        words = [w for column, cell in row.items() if column.startswith("synonyms_") for w in (cell or "").split("|")]
-        keys = tuple(dict.fromkeys(k for k in (name_key(w) for w in words) if len(k) >= 2))
+        words = [
+            (word, column.removeprefix("synonyms_"))
+            for column, cell in row.items()
+            if column.startswith("synonyms_")
+            for word in (cell or "").split("|")
+        ]
+        keys = tuple(dict.fromkeys(key for word, language in words for key in spellings(word, language) if len(key) >= 2))
         for key in keys:
             if owner.setdefault(key, row["title_de"]) != row["title_de"]:
                 raise TableError(f"{path}:{line}: {key!r} stands for {owner[key]!r} too.")
@@ -117,34 +129,47 @@ class EmergencyRule:
     language: str
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
+    # Whether the pattern has letters outside a to z: such a rule is skipped for texts that have none.
+    other_script: bool
 
 
 @lru_cache(maxsize=1)
 def emergency_rules() -> tuple[EmergencyRule, ...]:
-    """Return the emergency lexicon (``data/lookups/emergency.csv``)."""
-    path = DATA / "lookups" / "emergency.csv"
+    """Return the emergency lexicon (``data/lookups/emergency/<language>.csv``), in the order of the languages."""
     rules = []
-    for line, row in read_table(path, ("kind", "language", "pattern", "unless", "note")):
-        if row["kind"] not in DANGERS or row["language"] not in LANGUAGES:
-            raise TableError(f"{path}:{line}: kind or language is not valid.")
-        try:
-            pattern = re.compile(row["pattern"])
-            unless = re.compile(row["unless"]) if row["unless"] else None
-        except re.error as error:
-            raise TableError(f"{path}:{line}: the pattern is not valid: {error}") from error
-        rules.append(EmergencyRule(row["kind"], row["language"], pattern, unless))
+    for language in LANGUAGES:
+        path = DATA / "lookups" / "emergency" / f"{language}.csv"
+        if not path.exists():
+            continue
+        for line, row in read_table(path, ("kind", "pattern", "unless", "note")):
+            if row["kind"] not in DANGERS:
+                raise TableError(f"{path}:{line}: the kind {row['kind']!r} is not valid.")
+            try:
+                pattern = re.compile(row["pattern"])
+                unless = re.compile(row["unless"]) if row["unless"] else None
+            except re.error as error:
+                raise TableError(f"{path}:{line}: the pattern is not valid: {error}") from error
+            rules.append(EmergencyRule(row["kind"], language, pattern, unless, not row["pattern"].isascii()))
     return tuple(rules)
 
 
 def danger_in(text: str) -> str | None:
-    """Return the kind of danger that the emergency lexicon finds in ``text`` (one of ``DANGERS``), or None."""
+    """Return the kind of danger that the emergency lexicon finds in ``text`` (one of ``DANGERS``), or None.
+
+    The text is searched as German folds it (ö as oe); by the rules of the other languages also as one types it there
+    without marks (ö as o).
+    """
     folded = fold(text)
-    # Some rows hold only for a message that says nothing else; a greeting around it is nothing else.
-    bare = _POLITENESS.sub("", folded).strip(" .,!?;:-")
-    for rule in emergency_rules():
-        found = rule.pattern.search(folded) or (bare != folded and rule.pattern.search(bare))
-        if found and not (rule.unless and rule.unless.search(folded)):
-            return rule.danger
+    for form in dict.fromkeys((folded, fold(without_umlauts(text)))):
+        # Some rows hold only for a message that says nothing else; a greeting around it is nothing else.
+        bare = _POLITENESS.sub("", form).strip(" .,!?;:-")
+        plain = form.isascii()
+        for rule in emergency_rules():
+            if (plain and rule.other_script) or (form != folded and rule.language == "de"):
+                continue
+            found = rule.pattern.search(form) or (bare != form and rule.pattern.search(bare))
+            if found and not (rule.unless and rule.unless.search(form)):
+                return rule.danger
     return None
 
 
@@ -156,14 +181,37 @@ def cues() -> dict[str, frozenset[str]]:
     for line, row in read_table(path, ("language", "kind", "phrase")):
         if row["kind"] not in found or row["language"] not in LANGUAGES:
             raise TableError(f"{path}:{line}: kind or language is not valid.")
-        found[row["kind"]].add(name_key(row["phrase"]))
+        found[row["kind"]].update(spellings(row["phrase"], row["language"]))
     return {kind: frozenset(phrases) for kind, phrases in found.items()}
+
+
+def _forms(name: str, column: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    path = DATA / "lookups" / name
+    found = []
+    for line, row in read_table(path, ("language", column, "forms")):
+        if row["language"] not in LANGUAGES or not row[column] or not row["forms"]:
+            raise TableError(f"{path}:{line}: language, {column} or forms is not valid.")
+        keys = (key for form in row["forms"].split("|") for key in spellings(form, row["language"]))
+        found.append((row[column], tuple(dict.fromkeys(key for key in keys if len(key) >= 3))))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def town_forms() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return (German town or state, folded forms of its name in one language), from ``data/lookups/town_forms.csv``."""
+    return _forms("town_forms.csv", "town")
+
+
+@lru_cache(maxsize=1)
+def country_forms() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return (ISO code, folded forms of its name, adjectives, peoples, cities), from ``data/lookups/country_forms.csv``."""
+    return _forms("country_forms.csv", "country")
 
 
 def fingerprint() -> str:
     """Return a hash over all tables that change what is understood."""
     digest = hashlib.sha256()
-    for path in sorted([*(DATA / "lookups").glob("*.csv"), *(DATA / "places").glob("*.csv")]):
+    for path in sorted([*(DATA / "lookups").rglob("*.csv"), *(DATA / "places").glob("*.csv")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

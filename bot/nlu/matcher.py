@@ -6,7 +6,7 @@ import csv
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rapidfuzz.distance import DamerauLevenshtein
@@ -15,20 +15,20 @@ from actions.directory.database import DATA
 from actions.directory.places import CITY_STATE, clear_choice, district_keys, state_keys, states
 from actions.directory.text import Token, name_key, tokenize
 from bot.nlu import lookups
+from bot.nlu.inflection import bases
 from bot.nlu.vocabulary import Vocabulary
 
 LONGEST_NAME = 6
+CACHED_WORDS = 20_000
 # Below this many inhabitants a German place gives way to a country or a large foreign city of the same name.
 GERMAN_TOWN = 5_000
 # Only towns of some size are offered for a misspelt word: with every village there is a neighbour for any word.
 FUZZY_POPULATION = 3_000
+# A word with an ending is taken for a town of this size although it is a word of some language.
+CERTAIN_POPULATION = 20_000
 FUZZY_LENGTH = 5
 _POSTCODE = re.compile(r"(?<![\w.,])\d{5}(?![\w]|[.,]\d)")
 _MONEY_AFTER = re.compile(r"\s*(€|euro?\b|eur\b|\$|usd|dollar|km\b|people|leute|mitarbeiter)", re.IGNORECASE)
-_PAST = frozenset("frueher vorher damals ehemals nicht not formerly previously before no kein statt instead used".split())
-# Before an ordinary word only these make it a town: "in Essen", but not "bei Regen".
-_STRONG_CUES = frozenset("in aus nach raum stadt ort wohnort plz kreis naehe from near city town".split())
-_TITLES = frozenset("herr frau dr prof mr mrs ms familie name heisse".split())
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ class Matcher:
         self._add_foreign_cities()
         self.professions = {key: p.title for p in lookups.professions() for key in p.synonyms}
         self.districts = {key: keys for key, keys in district_keys().items() if " " in key or key.endswith("kreis")}
-        self.states = state_keys()
+        self.states = dict(state_keys())
+        self._add_forms()
         self.cues = lookups.cues()
         self.ranges = _postcode_ranges()
+        self._names_with_endings: dict[str, str | None] = {}
         self._fuzzy_towns: dict[str, list[str]] = defaultdict(list)
         for key, town in self.towns.items():
             if " " not in key and town.population >= FUZZY_POPULATION and len(key) >= FUZZY_LENGTH and key.isascii():
@@ -85,6 +87,19 @@ class Matcher:
                     self.countries.setdefault(key, row["country"])
         for key in [k for k, town in self.towns.items() if town.population < GERMAN_TOWN and k in self.countries]:
             del self.towns[key]
+
+    def _add_forms(self) -> None:
+        """Add the forms of names that the eleven languages use ("Мюнхене", "Nadrenia Północna-Westfalia")."""
+        for name, forms in lookups.town_forms():
+            key = name_key(name)
+            for form in forms:
+                if key in self.states and key not in self.towns:
+                    self.states.setdefault(form, self.states[key])
+                elif key in self.towns and (form not in self.towns or self.towns[form].population < self.towns[key].population):
+                    self.towns[form] = replace(self.towns[key], common=False)
+        for country, forms in lookups.country_forms():
+            for form in forms:
+                self.countries.setdefault(form, country)
 
     def find(self, text: str, place_is_asked: bool = False) -> list[Found]:
         """Return what ``text`` names: at most one place, one country, one profession and one residence.
@@ -110,14 +125,38 @@ class Matcher:
         spans, i = [], 0
         while i < len(tokens):
             for n in range(min(LONGEST_NAME, len(tokens) - i), 0, -1):
-                key = " ".join(t.folded for t in tokens[i : i + n])
-                if self._is_name(key):
+                written = " ".join(t.folded for t in tokens[i : i + n])
+                key = written if self._is_name(written) else self.without_ending(written) if n == 1 else None
+                if key:
                     spans.append((i, i + n, key))
                     i += n
                     break
             else:
                 i += 1
         return spans
+
+    def without_ending(self, word: str) -> str | None:
+        """Return the name that a word with an ending or a prefix stands for, or None."""
+        if word not in self._names_with_endings:
+            if len(self._names_with_endings) > CACHED_WORDS:
+                self._names_with_endings.clear()
+            self._names_with_endings[word] = self._find_base(word)
+        return self._names_with_endings[word]
+
+    def _find_base(self, word: str) -> str | None:
+        if len(word) < FUZZY_LENGTH or word.isdigit():
+            return None
+        ordinary = word in self.vocabulary
+        for base in bases(word):
+            town = self.towns.get(base)
+            if town is not None and not town.common and base not in self.vocabulary:
+                # Few words outside the Latin script look like a town; within it any ordinary word may.
+                least = CERTAIN_POPULATION if ordinary else FUZZY_POPULATION
+                if town.population >= least and not (ordinary and word.isascii()):
+                    return base
+            elif not ordinary and (base in self.states or base in self.countries or base in self.professions):
+                return base
+        return None
 
     def _is_name(self, key: str) -> bool:
         return key in self.towns or key in self.countries or key in self.professions or key in self.states or key in self.districts
@@ -150,7 +189,7 @@ class Matcher:
 
     def _places(self, text: str, tokens: list[Token], spans: list[tuple[int, int, str]], asked: bool) -> list[Found]:
         named = {i for first, last, _ in spans for i in range(first, last)}
-        only_names = all(i in named or t.folded.isdigit() or t.folded in FILLERS for i, t in enumerate(tokens))
+        only_names = all(i in named or t.folded.isdigit() or t.folded in self.cues["filler"] for i, t in enumerate(tokens))
         found = []
         for first, last, key in spans:
             value = self._place_value(key)
@@ -177,13 +216,13 @@ class Matcher:
         cue = residence or self._cue_before(tokens, first, "place_before")
         if self._cue_before(tokens, first, "not_place_before") and not residence and key not in self.districts:
             return 0
-        if any(t.folded in _TITLES for t in tokens[max(0, first - 2) : first]):
+        if any(t.folded in self.cues["title_before"] for t in tokens[max(0, first - 2) : first]):
             return 0
         if needs_cue:
             # "in winter", "to train", "ja": a village whose name is a word counts only where the person says to live
             # there, or answers the question with it.
             rare = town is not None and town.common and town.population < GERMAN_TOWN
-            strong = residence or (cue and tokens[first - 1].folded in _STRONG_CUES)
+            strong = residence or (cue and tokens[first - 1].folded in self.cues["strong_before"])
             answers = asked and len(key) > 3
             if not (answers or (residence if rare else strong or alone)):
                 return 0
@@ -193,7 +232,7 @@ class Matcher:
         score = 4 if residence else 3 if cue else 2
         if self._cue_before(tokens, first, "origin_before") and not residence:
             score -= 1
-        if any(t.folded in _PAST for t in tokens[max(0, first - 3) : first]):
+        if any(t.folded in self.cues["past"] for t in tokens[max(0, first - 3) : first]):
             score -= 2
         return max(score, 1)
 
@@ -270,14 +309,6 @@ class Matcher:
                 if still:
                     return Found("residence", "abroad", tokens[first].start, tokens[last - 1].end)
         return None
-
-
-FILLERS = frozenset(
-    "in aus bei nach ich bin wohne lebe jetzt nun raum stadt nein ja no yes from near i am live living now the at city of "
-    "und and oder or plz postcode hallo hi hello danke bitte please also in der die das a an we wir sind are my "
-    "name mein beruf profession wohnort wohnhaft gelernter gelernte ausgebildete ausgebildeter qualified trained "
-    "i'm m now here hier noch still since seit".split()
-)
 
 
 def _best(found: list[Found]) -> Found | None:

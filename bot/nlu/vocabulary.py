@@ -36,6 +36,11 @@ class Vocabulary:
                 words.update(fold_word(word) for word in _inflected_forms(language))
         return cls(np.unique(np.array([_hash(word) for word in words], dtype=np.uint64)))
 
+    def with_words(self, more: Iterable[str]) -> Vocabulary:
+        """Return a vocabulary with further (folded) words."""
+        added = np.array([_hash(word) for word in more], dtype=np.uint64)
+        return Vocabulary(np.unique(np.concatenate([self.hashes, added])))
+
     def __contains__(self, folded: str) -> bool:
         value = np.uint64(_hash(folded))
         position = int(np.searchsorted(self.hashes, value))

@@ -19,7 +19,8 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import UserUttered
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
 
-from bot.settings import PROJECT, SPOKEN_LANGUAGES
+from bot.languages import SPOKEN_LANGUAGES
+from bot.settings import PROJECT
 from bot.training import environment
 from tests.dialogue.stories import CONVERSATIONS, Story, Turn, read_stories
 from tests.processes import RunningEngine, responses

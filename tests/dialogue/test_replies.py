@@ -11,15 +11,16 @@ import pytest
 
 from bot.dialogue.catalogues import translate
 from bot.dialogue.nlg import DOMAIN, source_responses
-from bot.dialogue.translations import check
+from bot.languages import LANGUAGES, SPOKEN_LANGUAGES
 from bot.nlu.intent import needs_of_topics
-from bot.settings import LANGUAGES, PROJECT, SPOKEN_LANGUAGES
+from bot.settings import PROJECT
+from bot.translations import check
 from tests.processes import RunningEngine, responses, texts
 
 RESPONSES = source_responses()
 TOPICS = needs_of_topics()
 # Families of responses whose name is put together: prefix, and where the rest of the name comes from.
-FAMILIES = ("utter_button_", "utter_note_", "utter_language_name_", "utter_faq/")
+FAMILIES = ("utter_button_", "utter_note_", "utter_faq/")
 _ID = re.compile(r"\butter_[a-z_]+(?:/[a-z_]+)?")
 _PHONE = re.compile(r"\d[\d ]*\d")
 

@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 from actions.directory.database import DATA
 from actions.directory.places import states
 from actions.directory.text import tokenize
+from bot.languages import SPOKEN_LANGUAGES
 from bot.nlu.matcher import Matcher, _town_index
 from bot.nlu.vocabulary import Vocabulary
-from bot.settings import SPOKEN_LANGUAGES
 
 NURSE = "Pflegefachmann/Pflegefachfrau (ab 1.1.2020 nach PflBG)"
 MIDWIFE = "Hebamme und Entbindungspfleger*in"
@@ -247,7 +247,7 @@ COUNTRIES = [
     ("studied in Damascus", "SY"),
     ("Studium in Damaskus", "SY"),
     ("Ich komme aus der Ukraine", "UA"),
-    ("Я из Украины", None),
+    ("Я из Украины", "UA"),
     ("I am from Ukraine", "UA"),
     ("aus der Türkei", "TR"),
     ("I come from Türkiye", "TR"),

@@ -6,8 +6,14 @@ const RIGHT_TO_LEFT = ["ar", "fa"];
 export function speak(newSpeech) { speech = newSpeech; }
 export function language() { return speech.language; }
 
+// A text with a number comes in the plural forms of its language, by the categories of CLDR.
+function form(found, count) {
+  if (typeof found !== "object") return found;
+  return found[new Intl.PluralRules(speech.language).select(count)] ?? found.other;
+}
+
 export function text(key, values = {}) {
-  return (speech.texts[key] ?? "").replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return form(speech.texts[key] ?? "", values.count).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 export function element(name, attributes = {}, ...children) {
@@ -49,9 +55,9 @@ function webAddress(value) {
 const dial = (phone) => phone.replace(/\(0\)/g, "").replace(/[^+\d]/g, "");
 
 const LINKS = new RegExp([
-  "https?://[^\\s<>\"']+",
+  "https?://[^\\s<>\"'\u2066-\u2069]+",
   "[\\w.+-]+@[\\w-]+(?:\\.[\\w-]+)+",
-  "(?:[a-z0-9-]+\\.)+(?:de|org|com|eu|net|info)\\b(?:/[^\\s<>\"']*)?",
+  "(?:[a-z0-9-]+\\.)+(?:de|org|com|eu|net|info)\\b(?:/[^\\s<>\"'\u2066-\u2069]*)?",
   "(?:\\+49[\\d /()-]{5,}\\d|\\b0800[\\d /-]{5,}\\d|\\b116 ?\\d{3}\\b)",
 ].join("|"), "gi");
 
@@ -81,15 +87,18 @@ function languageNames(codes) {
   return list.map((code) => (RULED.test(code) && speech.language_names[code.toLowerCase()]) || code).join(", ");
 }
 
+// Dates and numbers as on German letters: the Western calendar and digits, also in Arabic and Persian.
+const localeOf = (tongue) => `${tongue}-u-ca-gregory-nu-latn`;
+
 function date(value) {
   const parsed = new Date(`${value}T12:00:00`);
   if (Number.isNaN(parsed.getTime())) return value;
-  return new Intl.DateTimeFormat(speech.language, { dateStyle: "medium" }).format(parsed);
+  return new Intl.DateTimeFormat(localeOf(speech.language), { dateStyle: "medium" }).format(parsed);
 }
 
 function distance(kilometres) {
   const number = kilometres < 10 ? Math.round(kilometres * 10) / 10 : Math.round(kilometres);
-  return new Intl.NumberFormat(speech.language, { style: "unit", unit: "kilometer" }).format(number);
+  return new Intl.NumberFormat(localeOf(speech.language), { style: "unit", unit: "kilometer" }).format(number);
 }
 
 // Distances are measured between the middles of towns; "0 km" would promise too much.
@@ -101,7 +110,7 @@ const WEEKDAYS = { Mo: 1, Tu: 2, We: 3, Th: 4, Fr: 5, Sa: 6, Su: 7 };
 
 // "Mo-Fr 09:00-17:00" in the words of the page's language (2024-01-01 was a Monday).
 function openingHours(value) {
-  const name = new Intl.DateTimeFormat(speech.language, { weekday: "short" });
+  const name = new Intl.DateTimeFormat(localeOf(speech.language), { weekday: "short" });
   return value
     .replace(/\b(Mo|Tu|We|Th|Fr|Sa|Su)\b/g, (day) => name.format(new Date(2024, 0, WEEKDAYS[day])))
     .replace(/-/g, "–");
@@ -146,7 +155,7 @@ function office(data, id) {
     ...(data.email ? row("office.email", link(`mailto:${data.email}`, element("bdi", {}, data.email))) : []),
     ...(data.website ? row("office.website", website(data.website)) : []),
     ...(data.languages?.length ? row("office.languages", languageNames(data.languages)) : []),
-    ...(data.audience ? row("office.audience", element("span", { lang: "de", dir: "auto" }, data.audience)) : []),
+    ...(data.audience ? row("office.audience", element("span", { lang: data.audience_language ?? "de", dir: "auto" }, data.audience)) : []),
     ...(data.opening_hours ? row("office.hours", element("span", { dir: "auto" }, openingHours(data.opening_hours))) : []),
     ...(visit ? row("office.appointment", label("span", visit)) : []),
     ...(typeof data.distance_km === "number" ? row("office.distance", howFar(data.distance_km)) : []),
