@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import httpx
-from babel import Locale
 from prompt_toolkit import PromptSession
 from rich.console import Console
 from rich.panel import Panel
@@ -26,6 +25,14 @@ class Client:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT)
         self.language = "de"
+        self._speech: dict[str, dict[str, Any]] = {}
+
+    def speech(self, language: str) -> dict[str, Any]:
+        """Return the words of the page in a language: texts by their ids, names of languages."""
+        if language not in self._speech:
+            answer = self._http.get(f"/texts/{language}.json")
+            self._speech[language] = answer.json() if answer.status_code == 200 else {"texts": {}, "language_names": {}}
+        return self._speech[language]
 
     def start(self, language: str | None) -> list[dict[str, Any]]:
         """Begin a conversation and return the first messages.
@@ -77,7 +84,7 @@ def chat(url: str, language: str | None) -> None:
     """
     console = Console()
     client = Client(url)
-    buttons = show(console, client.start(language))
+    buttons = show(console, client, client.start(language))
     console.print("[dim]A number chooses a button. /delete deletes the conversation, /quit or Ctrl-D leaves.[/dim]")
     prompt: PromptSession[str] = PromptSession()
     while True:
@@ -94,10 +101,10 @@ def chat(url: str, language: str | None) -> None:
         if not text:
             continue
         chosen = buttons[int(text) - 1] if text.isdigit() and 0 < int(text) <= len(buttons) else None
-        buttons = show(console, client.send(button=chosen) if chosen else client.send(text=text))
+        buttons = show(console, client, client.send(button=chosen) if chosen else client.send(text=text))
 
 
-def show(console: Console, messages: list[dict[str, Any]]) -> list[str]:
+def show(console: Console, client: Client, messages: list[dict[str, Any]]) -> list[str]:
     """Print messages with their offices and numbered buttons; return the ids of the buttons."""
     ids: list[str] = []
     for message in messages:
@@ -107,7 +114,8 @@ def show(console: Console, messages: list[dict[str, Any]]) -> list[str]:
             console.print(Panel(Text(message["text"]), border_style="blue", expand=False))
         referral = message.get("referral") or {"offices": [], "notes": []}
         for office in referral["offices"]:
-            console.print(Panel(office_card(office), border_style="green" if office["confirmed"] else "yellow", expand=False))
+            card = office_card(office, client.speech(message["language"]))
+            console.print(Panel(card, border_style="green" if office["confirmed"] else "yellow", expand=False))
         for note in referral["notes"]:
             console.print(f"• {note}", highlight=False, markup=False)
         for button in message["buttons"]:
@@ -116,25 +124,25 @@ def show(console: Console, messages: list[dict[str, Any]]) -> list[str]:
     return ids
 
 
-def office_card(office: dict[str, Any]) -> Text:
-    """Return an office as text, with everything a person needs to get there."""
+def office_card(office: dict[str, Any], speech: dict[str, Any]) -> Text:
+    """Return an office as text, with everything a person needs to get there.
+
+    Args:
+        office: the office of a referral.
+        speech: the words of the page in the person's language (``Client.speech``).
+    """
+    words, names = speech["texts"], speech["language_names"]
     card = Text()
     card.append(office["name"], style="bold")
     address = ", ".join(filter(None, (office["street"], " ".join(filter(None, (office["postcode"], office["city"]))))))
     if office["distance_km"] is not None:
         address += f" ({office['distance_km']} km)"
-    languages = ", ".join(_language_name(code) for code in office["languages"])
+    languages = ", ".join(names.get(code, code) for code in office["languages"])
     lines = [office["carrier"], office.get("audience"), address, office["phone"], office["email"], office["website"], languages]
     for line in filter(None, lines):
         card.append(f"\n{line}")
     if not office["confirmed"]:
-        card.append("\nBitte vorher nachfragen / please ask first", style="yellow")
-    card.append(f"\nStand: {office['checked_on']} · {office['source_url']}", style="dim")
+        card.append(f"\n{words.get('office.unconfirmed', '?')}", style="yellow")
+    stand = words.get("office.checked_on", "{date}").format(date=office["checked_on"])
+    card.append(f"\n{stand} · {office['source_url']}", style="dim")
     return card
-
-
-def _language_name(code: str) -> str:
-    try:
-        return Locale.parse(code).display_name or code
-    except (ValueError, LookupError):
-        return code

@@ -93,7 +93,7 @@ def train(force: bool = False) -> Path:
     if model is not None and not force:
         return model
     name = f"lotse-{fingerprint()}"
-    command = [sys.executable, "-m", "rasa", "train", "--out", str(settings().models), "--fixed-model-name", name]
+    command = [sys.executable, "-m", "rasa", "train", "--out", str(settings().models), "--fixed-model-name", name, "--skip-validation"]
     if force:
         command.append("--force")
     done = subprocess.run(command, cwd=PROJECT, env={**environment(), "LOG_LEVEL": "INFO"}, check=False)

@@ -34,7 +34,7 @@ SOURCE_LINE = 120
 # Buttons of more characters do not fit beside each other on a phone.
 LONGEST_BUTTON = 72
 _PLACEHOLDER = re.compile(r"{\w+}")
-_NUMBER = re.compile(r"\d[\d.,\s]*\d|\d")
+_NUMBER = re.compile(r"\d+(?:[.,\s]?\d+)*")
 _ADDRESS = re.compile(r"\b(?:[\w-]+\.)+(?:de|com|org|eu|info)(?:/[\w/-]*)?", re.IGNORECASE | re.ASCII)
 # The digits of these scripts are changed back by nobody who dials a number.
 _OTHER_DIGITS = re.compile("[\u0660-\u0669\u06f0-\u06f9]")

@@ -16,7 +16,7 @@ LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE = "\u2066", "\u2069"
 ISOLATES = re.compile("[\u2066-\u2069]")
 _CORE = "0-9A-Za-z\u00c0-\u024f"
 # From a Latin letter or digit (and the sign before it) to the last one before another script or the end of the line.
-_RUN = re.compile(rf"[+§#@]?[ \u00a0]?[{_CORE}](?:[{_CORE} \u00a0\u202f.,:;/@&+*'’%§€=?#~_()„“\"–-]*[{_CORE}%€])?")
+_RUN = re.compile(rf"[+§#@]?[ \u00a0]?[{_CORE}](?:[{_CORE} \u00a0\u202f.,:;/@&+*'’%§€=?#~_()„“\"–-]*[{_CORE}%€])?(?:[+]/-|[+])?")
 # Numbers alone stand right in any text.
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*%?")
 
@@ -34,12 +34,11 @@ def isolate(text: str, language: str) -> str:
 
 
 def _isolate_line(line: str) -> str:
-    parts, position = [], 0
-    for match in _RUN.finditer(line):
+    parts, position, start = [], 0, 0
+    while match := _RUN.search(line, start):
         start, end = match.span()
-        if start < position:
-            continue
         start += len(match.group()) - len(match.group().lstrip())
+        end = start + _before_stray_bracket(line[start:end])
         piece = line[start:end]
         # A bracket that was opened inside is closed inside.
         while piece.count("(") > piece.count(")") and line[end : end + 1] == ")":
@@ -50,11 +49,21 @@ def _isolate_line(line: str) -> str:
             end = start + piece.rindex("(")
             piece = line[start:end].rstrip()
             end = start + len(piece)
-        if not piece or _NUMBER.fullmatch(piece):
-            continue
-        parts += [line[position:start], LEFT_TO_RIGHT_ISOLATE, piece, POP_ISOLATE]
-        position = end
+        if piece and not _NUMBER.fullmatch(piece):
+            parts += [line[position:start], LEFT_TO_RIGHT_ISOLATE, piece, POP_ISOLATE]
+            position = end
+        start = max(end, start + 1)
     return "".join([*parts, line[position:]])
+
+
+def _before_stray_bracket(piece: str) -> int:
+    """Return where a run ends: before the first bracket that closes what was opened outside of it."""
+    depth = 0
+    for position, character in enumerate(piece):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return position
+    return len(piece)
 
 
 def isolate_message(message: dict[str, Any], language: str) -> None:

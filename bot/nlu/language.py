@@ -40,7 +40,7 @@ SURE = 0.7
 LIKELY = 0.5
 ENGLISH = "en"
 # Letters that only one of two close languages has.
-_LETTERS = {"uk": frozenset("іїєґ"), "ru": frozenset("ыэъё"), "fa": frozenset("پچژگ"), "ar": frozenset("ةىذضظؤئإأ")}
+_LETTERS = {"uk": frozenset("іїєґ"), "ru": frozenset("ыэъё"), "fa": frozenset("پچژگکی"), "ar": frozenset("ةإ")}
 _RIVALS = {"uk": "ru", "ru": "uk", "ar": "fa", "fa": "ar"}
 # These scripts are written in none of the guide's languages; the name of the script is the first word of its letters.
 _OTHER_SCRIPTS = {
@@ -88,11 +88,11 @@ def other_languages() -> Dict[str, OtherLanguage]:
     }
 
 
-@lru_cache(maxsize=1)
-def detector() -> Lingua:
-    """Return the detector of the eleven languages and their neighbours (offline, loaded once)."""
+@lru_cache(maxsize=2)
+def detector(others: bool = True) -> Lingua:
+    """Return the detector of the guide's languages, with or without their neighbours (offline, loaded once)."""
     codes = {code.name.lower() for code in (language.iso_code_639_1 for language in Language.all())}
-    wanted = [code for code in (*LANGUAGES, *other_languages()) if code in codes]
+    wanted = [code for code in (*LANGUAGES, *(other_languages() if others else ())) if code in codes]
     chosen = [Language.from_iso_code_639_1(IsoCode639_1.from_str(code)) for code in wanted]
     return LanguageDetectorBuilder.from_languages(*chosen).with_low_accuracy_mode().build()
 
@@ -152,20 +152,17 @@ def detect(text: str, names: Tuple[Tuple[int, int], ...] = ()) -> Optional[Detec
         transliterated = _transliterated(words)
         if transliterated:
             return Detected(transliterated, SURE, len(words))
-    best = next(iter(detector().compute_language_confidence_values(rest)), None)
-    if best is None:
-        return None
-    code = best.language.iso_code_639_1.name.lower()
-    own = _letters_tell(rest, code)
-    if own:
-        return Detected(own, 1.0, len(words))
-    if code not in LANGUAGES and not _is_other(words, code, best.value):
-        # A neighbour's name for a text of ours: ask again among the eleven.
-        values = [v for v in detector().compute_language_confidence_values(rest) if v.language.iso_code_639_1.name.lower() in LANGUAGES]
-        if not values:
-            return None
-        return Detected(values[0].language.iso_code_639_1.name.lower(), min(values[0].value, LIKELY), len(words))
-    return Detected(code, best.value, len(words))
+    code, confidence = _likeliest(rest, others=True)
+    if code not in LANGUAGES and not _is_other(words, code, confidence):
+        # A neighbour's name for a text of ours: ask again among our own.
+        code, confidence = _likeliest(rest, others=False)
+    told = _letters_tell(rest, code)
+    return Detected(told or code, 1.0 if told else confidence, len(words))
+
+
+def _likeliest(text: str, others: bool) -> Tuple[str, float]:
+    best = detector(others).compute_language_confidence_values(text)[0]
+    return best.language.iso_code_639_1.name.lower(), best.value
 
 
 def _letters_tell(text: str, code: str) -> Optional[str]:
@@ -173,10 +170,19 @@ def _letters_tell(text: str, code: str) -> Optional[str]:
     rival = _RIVALS.get(code)
     if rival is None:
         return None
-    lower = text.lower()
-    counts = {one: sum(1 for c in lower if c in _LETTERS[one]) for one in (code, rival)}
-    with_letters = [one for one, count in counts.items() if count]
+    with_letters = [one for one in (code, rival) if _has_letters(text, one)]
     return with_letters[0] if len(with_letters) == 1 else None
+
+
+def _has_letters(text: str, code: str) -> bool:
+    return any(c in _LETTERS[code] for c in text.lower())
+
+
+def _written_in_latin(text: str, current: str, found: str) -> bool:
+    """Return whether a message in Latin letters is rather in the language of the conversation, which has other letters."""
+    words = [token.folded for token in tokenize(text)]
+    here = sum(1 for word in words if word in latin_words(current))
+    return here >= 2 and here > sum(1 for word in words if word in function_words(found))
 
 
 def _transliterated(words: List[Token]) -> Optional[str]:
@@ -223,11 +229,12 @@ def followed(text: str, current: str, names: Tuple[Tuple[int, int], ...] = ()) -
         return None
     if found.language not in LANGUAGES:
         return found.language if found.words >= FEWEST_WORDS else None
-    if script == "latin" and latin_words(current) and sum(1 for t in tokenize(text) if t.folded in latin_words(current)) >= 2:
-        # Written in Latin letters, but in the language of the conversation.
+    if script == "latin" and _written_in_latin(text, current, found.language):
         return None
-    if found.language in _RIVALS and _RIVALS[found.language] == current:
-        return found.language if _letters_tell(text, found.language) == found.language else None
+    if _RIVALS.get(found.language) == current:
+        letters = _letters_tell(text, found.language)
+        told = letters == found.language or (letters is None and clearly(text, found.language, current) and not _has_letters(text, current))
+        return found.language if told else None
     return found.language if other_script or found.language in _SCRIPT_OF or clearly(text, found.language, current) else None
 
 

@@ -18,8 +18,8 @@ from bot.nlu.linear import LinearClassifier
 from bot.nlu.network import Network, softmax
 from bot.nlu.vectors import Vectoriser
 
-# Every so many messages, one is kept back to fit the temperatures.
-HELD_OUT = 8
+# Each network is trained without one of so many parts, a different one each; there its temperature is fitted.
+PARTS = 10
 NETWORKS = 2
 # How much of the probability comes from the linear classifier.
 LINEAR_SHARE = 0.35
@@ -59,21 +59,17 @@ class Mixture:
 
         vectoriser = Vectoriser.fit(messages)
         classes = sorted(set(labels))
-        matrix = vectoriser.matrix(messages)
+        matrix = vectoriser.matrix(messages).astype(np.float32)
         truth = np.searchsorted(classes, labels)
-        held_out = np.random.default_rng(7).permutation(len(labels)) % HELD_OUT == 0
-        seen, seen_truth = matrix[~held_out], truth[~held_out]
-        jobs = [
-            delayed(_fit_network)(matrix, truth, len(classes), 1),
-            delayed(_fit_network)(seen, seen_truth, len(classes), 1),
-            *(delayed(_fit_network)(matrix, truth, len(classes), seed) for seed in range(2, NETWORKS + 1)),
-            delayed(_fit_linear)(matrix, truth, len(classes), regularisation),
-            delayed(_fit_linear)(seen, seen_truth, len(classes), regularisation),
-        ]
-        network, trial_network, *more, linear, trial_linear = Parallel(n_jobs=_PROCESSES)(jobs)
-        linear_temperature = temperature(trial_linear.margins_of(matrix[held_out]), truth[held_out])
-        network_temperature = temperature(trial_network.logits_of(matrix[held_out]), truth[held_out])
-        return cls(classes, vectoriser, linear, [network, *more], linear_temperature, network_temperature)
+        part = np.random.default_rng(7).permutation(len(labels)) % PARTS
+        jobs = [delayed(Network.fit)(matrix[part != n], truth[part != n], len(classes), n) for n in range(NETWORKS)]
+        jobs.append(delayed(LinearClassifier.fit)(matrix, truth, len(classes), regularisation))
+        jobs.append(delayed(LinearClassifier.fit)(matrix[part != 0], truth[part != 0], len(classes), regularisation))
+        *networks, linear, trial = Parallel(n_jobs=_PROCESSES, max_nbytes=None)(jobs)
+        linear_temperature = temperature(trial.margins_of(matrix[part == 0]), truth[part == 0])
+        unseen = np.concatenate([network.logits_of(matrix[part == n]) for n, network in enumerate(networks)])
+        network_temperature = temperature(unseen, np.concatenate([truth[part == n] for n in range(NETWORKS)]))
+        return cls(classes, vectoriser, linear, networks, linear_temperature, network_temperature)
 
     def save(self, path: Path) -> None:
         """Write the model to an ``.npz`` file."""
@@ -111,14 +107,6 @@ class Mixture:
                 linear_temperature=float(stored["temperatures"][0]),
                 network_temperature=float(stored["temperatures"][1]),
             )
-
-
-def _fit_network(matrix, truth: np.ndarray, classes: int, seed: int) -> Network:  # type: ignore[no-untyped-def]
-    return Network.fit(matrix.astype(np.float32), truth, classes, seed)
-
-
-def _fit_linear(matrix, truth: np.ndarray, classes: int, regularisation: float) -> LinearClassifier:  # type: ignore[no-untyped-def]
-    return LinearClassifier.fit(matrix, truth, classes, regularisation)
 
 
 def temperature(scores: np.ndarray, truth: np.ndarray) -> float:
