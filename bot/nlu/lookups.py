@@ -208,6 +208,14 @@ def country_forms() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return _forms("country_forms.csv", "country")
 
 
+@lru_cache(maxsize=1)
+def not_names() -> frozenset[str]:
+    """Return words (folded) that are never a name, although a table would have them so (``data/lookups/not_names.csv``)."""
+    path = DATA / "lookups" / "not_names.csv"
+    rows = read_table(path, ("language", "word", "note"))
+    return frozenset(key for _, row in rows for key in spellings(row["word"], row["language"]))
+
+
 def fingerprint() -> str:
     """Return a hash over all tables that change what is understood."""
     digest = hashlib.sha256()

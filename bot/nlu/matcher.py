@@ -60,6 +60,11 @@ class Matcher:
         self.vocabulary = vocabulary
         self.towns = _town_index()
         self.countries = dict(lookups.country_names())
+        for country, forms in lookups.country_forms():
+            for form in forms:
+                self.countries.setdefault(form, country)
+        # Foreign cities are known as they are written only: with endings taken off, too many words look like one.
+        self._inflected_countries = frozenset(self.countries)
         self._add_foreign_cities()
         self.professions = {key: p.title for p in lookups.professions() for key in p.synonyms}
         self.districts = {key: keys for key, keys in district_keys().items() if " " in key or key.endswith("kreis")}
@@ -97,9 +102,9 @@ class Matcher:
                     self.states.setdefault(form, self.states[key])
                 elif key in self.towns and (form not in self.towns or self.towns[form].population < self.towns[key].population):
                     self.towns[form] = replace(self.towns[key], common=False)
-        for country, forms in lookups.country_forms():
-            for form in forms:
-                self.countries.setdefault(form, country)
+        for word in lookups.not_names():
+            for names in (self.towns, self.countries, self.professions, self.states):
+                names.pop(word, None)
 
     def find(self, text: str, place_is_asked: bool = False) -> list[Found]:
         """Return what ``text`` names: at most one place, one country, one profession and one residence.
@@ -144,7 +149,7 @@ class Matcher:
         return self._names_with_endings[word]
 
     def _find_base(self, word: str) -> str | None:
-        if len(word) < FUZZY_LENGTH or word.isdigit():
+        if len(word) < FUZZY_LENGTH or word.isdigit() or word in lookups.not_names():
             return None
         ordinary = word in self.vocabulary
         for base in bases(word):
@@ -154,7 +159,7 @@ class Matcher:
                 least = CERTAIN_POPULATION if ordinary else FUZZY_POPULATION
                 if town.population >= least and not (ordinary and word.isascii()):
                     return base
-            elif not ordinary and (base in self.states or base in self.countries or base in self.professions):
+            elif not ordinary and (base in self.states or base in self._inflected_countries or base in self.professions):
                 return base
         return None
 
