@@ -89,12 +89,16 @@ def other_languages() -> Dict[str, OtherLanguage]:
 
 
 @lru_cache(maxsize=2)
-def detector(others: bool = True) -> Lingua:
-    """Return the detector of the guide's languages, with or without their neighbours (offline, loaded once)."""
+def detector(others: bool = False) -> Lingua:
+    """Return the detector of the guide's languages, or the one that knows their neighbours, too (offline, loaded once).
+
+    The second one is rough (less memory) and only gives a hint; :func:`_is_other` looks for words.
+    """
     codes = {code.name.lower() for code in (language.iso_code_639_1 for language in Language.all())}
     wanted = [code for code in (*LANGUAGES, *(other_languages() if others else ())) if code in codes]
     chosen = [Language.from_iso_code_639_1(IsoCode639_1.from_str(code)) for code in wanted]
-    return LanguageDetectorBuilder.from_languages(*chosen).with_low_accuracy_mode().build()
+    builder = LanguageDetectorBuilder.from_languages(*chosen)
+    return (builder.with_low_accuracy_mode() if others else builder).build()
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -153,14 +157,14 @@ def detect(text: str, names: Tuple[Tuple[int, int], ...] = ()) -> Optional[Detec
         if transliterated:
             return Detected(transliterated, SURE, len(words))
     code, confidence = _likeliest(rest, others=True)
-    if code not in LANGUAGES and not _is_other(words, code, confidence):
-        # A neighbour's name for a text of ours: ask again among our own.
-        code, confidence = _likeliest(rest, others=False)
+    if code not in LANGUAGES and _is_other(words, code, confidence):
+        return Detected(code, confidence, len(words))
+    code, confidence = _likeliest(rest)
     told = _letters_tell(rest, code)
     return Detected(told or code, 1.0 if told else confidence, len(words))
 
 
-def _likeliest(text: str, others: bool) -> Tuple[str, float]:
+def _likeliest(text: str, others: bool = False) -> Tuple[str, float]:
     best = detector(others).compute_language_confidence_values(text)[0]
     return best.language.iso_code_639_1.name.lower(), best.value
 

@@ -8,6 +8,7 @@ differently, so a model trained with one refuses to run with the other.
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from typing import Any, Dict, List, Optional
 
@@ -21,9 +22,12 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from spacy.language import Language
 
+from actions.directory.text import tokenize
+
 logger = logging.getLogger(__name__)
 
 STAND_IN = "blank-de-lookup"
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 
 
 class SpacyModelMismatch(Exception):
@@ -112,8 +116,8 @@ class SpacyLemmas(Tokenizer):
 
     def tokenize(self, message: Message, attribute: str) -> List[Token]:
         """Return the tokens of a message with their lemmas (called by Rasa)."""
-        return [
-            Token(token.text, token.idx, lemma=token.lemma_ or token.text)
-            for token in self._nlp(message.get(attribute) or "")
-            if token.text.strip()
-        ]
+        text = message.get(attribute) or ""
+        if not _LATIN.search(text):
+            # The German model knows nothing about other scripts.
+            return [Token(text[t.start : t.end], t.start) for t in tokenize(text)]
+        return [Token(token.text, token.idx, lemma=token.lemma_ or token.text) for token in self._nlp(text) if token.text.strip()]

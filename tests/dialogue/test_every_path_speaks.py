@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -85,25 +86,31 @@ def known_texts(language: str) -> frozenset[str]:
 
 def walk(engine: RunningEngine, language: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (path, answer) for every path of the dialogue in a language."""
-    payloads = [f"/{need}" for need in NEEDS] + [f"/{topic}" for topic in needs_of_topics()]
-    _, welcome = engine.begin(language)
+    conversation, welcome = engine.begin(language)
     yield "start", welcome
-    for payload in payloads:
-        conversation, _ = engine.begin(language)
-        yield payload, engine.call(conversation, language=language, payload=payload)
+
+    def say(path: str, *payloads: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Say payloads one after the other in a new conversation; only the last answer is of interest."""
+        fresh = uuid.uuid4().hex
+        for payload in payloads:
+            answer = engine.call(fresh, language=language, payload=payload)
+        yield path, answer
+
+    for topic in needs_of_topics():
+        yield topic, engine.call(conversation, language=language, payload=f"/{topic}")
+    for need in NEEDS:
+        yield from say(need, f"/{need}")
+    for intent in INTERRUPTIONS:
+        yield from say(intent, f"/{intent}")
     for opening in ("/recognition", '/qualification{"place": "Köln"}'):
         for interruption in INTERRUPTIONS:
-            conversation, _ = engine.begin(language)
-            engine.call(conversation, language=language, payload=opening)
-            yield f"{opening} {interruption}", engine.call(conversation, language=language, payload=f"/{interruption}")
-            yield f"{opening} {interruption} again", engine.call(conversation, language=language, payload=f"/{interruption}")
+            yield from say(f"{opening} {interruption}", opening, f"/{interruption}")
+    yield from say("not understood twice", "/nlu_fallback", "/nlu_fallback")
     for town in TOWNS:
-        for need in ("recognition", "fair_integration"):
-            conversation, _ = engine.begin(language)
-            yield f"{need} {town}", engine.call(conversation, language=language, payload=f'/{need}{{"place": "{town}"}}')
-    conversation, _ = engine.begin(language)
-    for step in ("/recognition", '/inform{"place": "Qqqq"}', '/inform{"place": "Qqqr"}', '/inform{"place": "Qqqs"}'):
-        yield f"give up {step}", engine.call(conversation, language=language, payload=step)
+        yield from say(f"recognition {town}", f'/recognition{{"place": "{town}"}}')
+        yield from say(f"fair_integration {town}", f'/fair_integration{{"place": "{town}"}}')
+    unknown = [f'/inform{{"place": "Qqq{letter}"}}' for letter in "abc"]
+    yield from say("given up", "/recognition", *unknown)
     other = "en" if language != "en" else "de"
     conversation, _ = engine.begin(other)
     yield "switched", engine.call(conversation, language=other, set_language=language)
