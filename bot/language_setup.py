@@ -17,8 +17,9 @@ from actions.directory.database import DATA
 from actions.directory.models import NEEDS
 from bot import translations
 from bot.languages import COLUMNS, TABLE, all_languages
+from bot.nlu.emergency import DANGERS
 from bot.nlu.intent import needs_of_topics
-from bot.nlu.lookups import CUE_KINDS, DANGERS
+from bot.nlu.lookups import CUE_KINDS
 from bot.settings import PROJECT
 
 LOOKUPS = DATA / "lookups"

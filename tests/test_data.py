@@ -17,7 +17,7 @@ from actions.directory.models import NEEDS
 from actions.directory.text import name_key
 from bot import evaluation
 from bot.languages import SPOKEN_LANGUAGES
-from bot.nlu import lookups
+from bot.nlu import emergency, lookups
 from bot.nlu.concepts import concepts
 from bot.nlu.intent import need_of, needs_of_topics
 
@@ -105,8 +105,9 @@ def test_a_profession_is_found_by_title_and_by_word() -> None:
 def lookup_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
     """Write a lookup table of the test's own, which the code then reads instead of the project's."""
     monkeypatch.setattr(lookups, "DATA", tmp_path)
+    monkeypatch.setattr(emergency, "DATA", tmp_path)
     (tmp_path / "lookups").mkdir()
-    cached = (lookups.professions, lookups.emergency_rules, lookups.cues, lookups.country_names)
+    cached = (lookups.professions, emergency.emergency_rules, lookups.cues, lookups.country_names)
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / "lookups" / name
@@ -161,7 +162,7 @@ def test_a_faulty_table_is_refused_with_file_and_line(
 ) -> None:
     lookup_copy(name, text)
     with pytest.raises(lookups.TableError) as error:
-        getattr(lookups, read)()
+        getattr(emergency if read == "emergency_rules" else lookups, read)()
     assert reason in str(error.value)
 
 

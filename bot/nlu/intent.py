@@ -30,6 +30,7 @@ from actions.directory.models import NEEDS
 from actions.directory.text import tokenize
 from bot.languages import SPOKEN_LANGUAGES
 from bot.nlu import lookups
+from bot.nlu.emergency import danger_in
 from bot.nlu.features import Features, features
 from bot.nlu.language import named_language, only_asks_for_language
 from bot.nlu.mixture import Mixture
@@ -140,7 +141,7 @@ class NeedClassifier(GraphComponent, IntentClassifier):
 
     def _classify(self, message: Message, tracker: Optional[DialogueStateTracker]) -> None:
         ranking = self._ranking(message)
-        danger = lookups.danger_in(message.get(TEXT))
+        danger = danger_in(message.get(TEXT))
         name, confidence = self._decide(message, ranking, danger, tracker)
         if danger:
             message.set("danger", danger, add_to_output=True)

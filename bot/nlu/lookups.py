@@ -1,6 +1,6 @@
 """The lookup tables of ``data/lookups`` and ``data/places``, read once and checked against their schema.
 
-The gazetteer and the emergency lexicon use these; ``fingerprint`` makes Rasa train anew when a table changes.
+The gazetteer uses these (the emergency lexicon is in ``bot.nlu.emergency``); ``fingerprint`` makes Rasa train anew when a table changes.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from pathlib import Path
 from babel import Locale
 
 from actions.directory.database import DATA
-from actions.directory.text import fold, name_key, spellings, without_umlauts
+from actions.directory.text import name_key, spellings
 from bot.languages import LANGUAGES
 
-_POLITENESS = re.compile(
-    r"^(?:(?:hallo|hi|hey|hello|guten (?:tag|morgen|abend)|good (?:morning|evening|day)|bitte|please|moin|servus)\b[\s,.!]*)+"
-    r"|(?:[\s,.!]*\b(?:danke|vielen dank|bitte|please|thanks|thank you|mfg)\b[\s.!]*)+$"
-)
 FIELDS = (
     "health education social engineering it crafts trade science law transport hospitality agriculture media security administration"
 ).split()
-DANGERS = ("violence", "trafficking", "confinement", "suicide", "medical", "threat", "child")
 CUE_KINDS = (
     "place_before",
     "residence_before",
@@ -119,58 +114,6 @@ def country_names() -> dict[str, str]:
             if len(code) == 2 and code.isalpha() and not _NO_COUNTRY.match(code):
                 names.setdefault(name_key(name), code)
     return names
-
-
-@dataclass(frozen=True)
-class EmergencyRule:
-    """One row of the emergency lexicon: a pattern on folded text, and the harmless readings that switch it off."""
-
-    danger: str
-    language: str
-    pattern: re.Pattern[str]
-    unless: re.Pattern[str] | None
-    # Whether the pattern has letters outside a to z: such a rule is skipped for texts that have none.
-    other_script: bool
-
-
-@lru_cache(maxsize=1)
-def emergency_rules() -> tuple[EmergencyRule, ...]:
-    """Return the emergency lexicon (``data/lookups/emergency/<language>.csv``), in the order of the languages."""
-    rules = []
-    for language in LANGUAGES:
-        path = DATA / "lookups" / "emergency" / f"{language}.csv"
-        if not path.exists():
-            continue
-        for line, row in read_table(path, ("kind", "pattern", "unless", "note")):
-            if row["kind"] not in DANGERS:
-                raise TableError(f"{path}:{line}: the kind {row['kind']!r} is not valid.")
-            try:
-                pattern = re.compile(row["pattern"])
-                unless = re.compile(row["unless"]) if row["unless"] else None
-            except re.error as error:
-                raise TableError(f"{path}:{line}: the pattern is not valid: {error}") from error
-            rules.append(EmergencyRule(row["kind"], language, pattern, unless, not row["pattern"].isascii()))
-    return tuple(rules)
-
-
-def danger_in(text: str) -> str | None:
-    """Return the kind of danger that the emergency lexicon finds in ``text`` (one of ``DANGERS``), or None.
-
-    The text is searched as German folds it (ö as oe); by the rules of the other languages also as one types it there
-    without marks (ö as o).
-    """
-    folded = fold(text)
-    for form in dict.fromkeys((folded, fold(without_umlauts(text)))):
-        # Some rows hold only for a message that says nothing else; a greeting around it is nothing else.
-        bare = _POLITENESS.sub("", form).strip(" .,!?;:-")
-        plain = form.isascii()
-        for rule in emergency_rules():
-            if (plain and rule.other_script) or (form != folded and rule.language == "de"):
-                continue
-            found = rule.pattern.search(form) or (bare != form and rule.pattern.search(bare))
-            if found and not (rule.unless and rule.unless.search(form)):
-                return rule.danger
-    return None
 
 
 @lru_cache(maxsize=1)

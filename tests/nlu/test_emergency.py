@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from actions.directory.database import DATA
 from bot.languages import LANGUAGES, SPOKEN_LANGUAGES
-from bot.nlu.lookups import DANGERS, danger_in, emergency_rules
+from bot.nlu.emergency import DANGERS, danger_in, emergency_rules
 
 
 def _cases(group: str) -> list[dict[str, str]]:

@@ -175,7 +175,7 @@ function office(data, id) {
   return element("li", {},
     element("article", { class: `office${warning ? " unconfirmed" : ""}`, "aria-labelledby": id },
       kind,
-      element("h3", { id, lang: "de", dir: "auto" }, data.name),
+      element("h3", { id }, element("bdi", { lang: "de", dir: "auto" }, data.name)),
       carrier, warning, rows.length ? element("dl", {}, ...rows) : null, stand));
 }
 
