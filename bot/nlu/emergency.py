@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from actions.directory.text import fold, tokenize, without_umlauts
 from bot.languages import LANGUAGES
-from bot.nlu.language import function_words, latin_words, script_of
+from bot.nlu.language import Detected, detect, function_words
 from bot.nlu.lookups import DATA, TableError, read_table
 
 _POLITENESS = re.compile(
@@ -19,6 +19,9 @@ _POLITENESS = re.compile(
     r"|(?:[\s,.!]*\b(?:danke|vielen dank|bitte|please|thanks|thank you|mfg)\b[\s.!]*)+$"
 )
 DANGERS = ("violence", "trafficking", "confinement", "suicide", "medical", "threat", "child")
+
+# From so many words and such a confidence on, a sentence is clear enough to leave single words to its own lexicon.
+CLEAR_WORDS, CLEAR_CONFIDENCE = 4, 0.9
 
 
 @dataclass(frozen=True)
@@ -58,26 +61,19 @@ def _is_of_other_script(pattern: str) -> bool:
     return bool(letters) and not any(c.isascii() for c in letters)
 
 
-def _is_of_other_language(text: str, language: str) -> bool:
-    """Return whether the little words of a message are rather those of another language than that of a rule.
-
-    Lexicons hold German loan words ("Notarzt"); in a German sentence the German rules alone know what is harmless.
-    """
-    words = [token.folded for token in tokenize(text)]
-    counts = {one: sum(1 for w in words if w in function_words(one) or w in latin_words(one)) for one in LANGUAGES}
-    own = counts.pop(language)
-    most = max(counts.values())
-    return most >= 3 and most > own
-
-
 def danger_in(text: str) -> str | None:
     """Return the kind of danger that the emergency lexicon finds in ``text`` (one of ``DANGERS``), or None.
 
     The text is searched as German folds it (ö as oe); by the rules of the other languages also as one types it there
     without marks (ö as o).
+
+    Languages share words ("Notarzt" is said in all of them, Russian and Ukrainian have many alike). So a hit does not count
+    if the message is in another language whose own rule for the same danger knows that it is harmless, or if it is a single
+    word in a clear sentence of another language, whose own rules do not know it as a danger.
     """
     folded = fold(text)
-    latin = script_of(text) == "latin"
+    hits: list[tuple[EmergencyRule, str]] = []
+    excused: set[tuple[str, str]] = set()
     for form in dict.fromkeys((folded, fold(without_umlauts(text)))):
         # Some rows hold only for a message that says nothing else; a greeting around it is nothing else.
         bare = _POLITENESS.sub("", form).strip(" .,!?;:-")
@@ -85,9 +81,29 @@ def danger_in(text: str) -> str | None:
         for rule in emergency_rules():
             if (plain and rule.other_script) or (form != folded and rule.language == "de"):
                 continue
-            found = rule.pattern.search(form) or (bare != form and rule.pattern.search(bare))
-            if not found or (rule.unless and rule.unless.search(form)):
+            match = rule.pattern.search(form) or (rule.pattern.search(bare) if bare != form else None)
+            if not match:
                 continue
-            if not (latin and _is_of_other_language(text, rule.language)):
-                return rule.danger
+            if rule.unless and rule.unless.search(form):
+                excused.add((rule.language, rule.danger))
+            else:
+                hits.append((rule, match.group()))
+    if not hits:
+        return None
+    found = detect(text)
+    language = found.language if found else ""
+    clear = found is not None and _is_clear(text, found)
+    for rule, matched in hits:
+        own = rule.language == language
+        loan_word = clear and " " not in matched.strip()
+        if own or not (loan_word or (language, rule.danger) in excused):
+            return rule.danger
     return None
+
+
+def _is_clear(text: str, found: Detected) -> bool:
+    """Return whether a message is a sentence whose language is clear: by its sound, or by two of its little words."""
+    if found.words < CLEAR_WORDS or found.language not in LANGUAGES:
+        return False
+    little = sum(1 for token in tokenize(text) if token.folded in function_words(found.language))
+    return found.confidence >= CLEAR_CONFIDENCE or little >= 3
