@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 HIDDEN = 64
-EPOCHS = 8
+EPOCHS = 7
 BATCH = 256
 LEARNING_RATE = 2e-3
 LEFT_OUT = 0.3
