@@ -36,6 +36,7 @@ from bot.nlu.lookups import read_table
 FEWEST_WORDS = 4
 FEWEST_WORDS_OTHER_SCRIPT = 2
 SURE = 0.7
+CERTAIN = 0.95
 # For showing (not for switching) the likeliest language is good enough.
 LIKELY = 0.5
 ENGLISH = "en"
@@ -239,7 +240,11 @@ def followed(text: str, current: str, names: Tuple[Tuple[int, int], ...] = ()) -
         letters = _letters_tell(text, found.language)
         told = letters == found.language or (letters is None and clearly(text, found.language, current) and not _has_letters(text, current))
         return found.language if told else None
-    return found.language if other_script or found.language in _SCRIPT_OF or clearly(text, found.language, current) else None
+    if other_script or found.language in _SCRIPT_OF or clearly(text, found.language, current):
+        return found.language
+    # Some languages say much with few little words (Turkish): then it must be certain, and little speak for the old one.
+    old = sum(1 for t in tokenize(text) if t.folded in function_words(current))
+    return found.language if found.confidence >= CERTAIN and old * FEWEST_WORDS < found.words else None
 
 
 def clearly(text: str, found: str, current: str) -> bool:
