@@ -125,6 +125,9 @@ def cues() -> dict[str, frozenset[str]]:
         if row["kind"] not in found or row["language"] not in LANGUAGES:
             raise TableError(f"{path}:{line}: kind or language is not valid.")
         found[row["kind"]].update(spellings(row["phrase"], row["language"]))
+    # A little word that stands before places in one language ("à", "to") forbids none in another.
+    for kind in ("not_place_before", "past", "title_before"):
+        found[kind] -= found["place_before"] | found["strong_before"] | found["residence_before"]
     return {kind: frozenset(phrases) for kind, phrases in found.items()}
 
 
