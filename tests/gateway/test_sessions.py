@@ -74,13 +74,13 @@ async def test_a_conversation_that_began_without_the_engine_is_started_there_bef
     [
         ("en", "de", "en"),
         (None, "en-GB,en;q=0.9,de;q=0.8", "en"),
-        (None, "fr;q=0.9, de;q=0.2, en;q=0.5", "en"),
+        (None, "it;q=0.9, de;q=0.2, en;q=0.5", "en"),
         (None, "zh-CN", "de"),
         (None, "en;q=0, de;q=0.1", "de"),
         (None, "", "de"),
         (None, ";;;q=x,,en;q=,\x00", "de"),
         ("xx", "en", "en"),
-        ("tr", "en", "en"),  # one of the eleven, but nobody has translated it yet
+        ("it", "en", "en"),  # not one of the eleven
     ],
 )
 async def test_the_language_is_the_wanted_one_or_else_the_browsers_best(
@@ -153,7 +153,7 @@ async def test_nobody_consents_without_saying_so(tmp_path: Path) -> None:
     ("body", "expected"),
     [
         ({}, "invalid_request"),
-        ({"language": "tr"}, "unsupported_language"),
+        ({"language": "it"}, "unsupported_language"),
         ({"language": ["de"]}, "unsupported_language"),
         ({"consent_to_review": "yes"}, "invalid_request"),
     ],
