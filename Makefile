@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train run test lint bench clean
+.PHONY: help setup train run test lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: setup lint ## set up, lint, then all tests
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
 	@$(BIN)/python -m bench
+
+fuzz: setup ## attack a running guide with 20,000 generated inputs (`python -m bench fuzz --help` for more)
+	@$(BIN)/python -m bench fuzz
 
 clean: ## remove everything that was made here: environment, models, databases
 	rm -rf $(VENV) var models results .rasa build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

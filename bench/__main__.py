@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
-from bench import long, lookup, pipelines, report, results, serve, turns
+from bench import fuzz, long, lookup, pipelines, report, results, serve, turns
 from bench.client import NotAnswered
 from bench.guide import GuideFailed
 from bench.options import Options, quick
@@ -27,6 +27,8 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "long": long.run,
     "pipelines": pipelines.run,
 }
+# Run only if they are named, and fail if what they check does not hold.
+CHECKS: dict[str, Callable[[Options], Result]] = {"fuzz": fuzz.run}
 REPORT = "report"
 _EPILOG = """\
 benchmarks:
@@ -35,6 +37,8 @@ benchmarks:
   turns      turns over the chat API: one client, then 20 at once
   long       turn 100 of a conversation against turn 5
   pipelines  training, size, start, memory, parse time and accuracy of our pipeline, Rasa's default and others
+  fuzz       conversations and attacks side by side; no benchmark but a check: only if named, exit code 1 if a promise
+             of the chat API is broken
   report     measure nothing; print (and with --write: write) what was measured before
 
 examples:
@@ -42,6 +46,7 @@ examples:
   python -m bench turns long                           two of them
   python -m bench pipelines --pipelines diet --fraction 0.1 --limit 60
                                                        one row more for the same table
+  python -m bench fuzz --inputs 3000 --fake-engine     the gateway alone; the default is the whole guide
   python -m bench --quick                              smoke test; its results are kept apart (results/bench/quick)
   python -m bench report --write                       docs/ anew from the stored results
 
@@ -60,6 +65,9 @@ _NUMBERS: dict[str, tuple[str, type, str]] = {
     "long_turns": ("--long-turns", int, "long: turns of each; from 301 on, turn 300 is compared too"),
     "lookups": ("--lookups", int, "lookup: lookups in each directory"),
     "offices": ("--offices", int, "lookup: made-up offices"),
+    "inputs": ("--inputs", int, "fuzz: requests, at least"),
+    "seed": ("--seed", int, "fuzz: the same seed brings the same conversations"),
+    "people": ("--people", int, "fuzz: conversations at once"),
 }
 
 
@@ -75,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--write", nargs="?", const=PROJECT / "docs", type=Path, metavar="FOLDER", help="write the pages into FOLDER (default: docs)"
     )
+    parser.add_argument("--fake-engine", action="store_true", help="fuzz: the gateway with a stand-in for the engine, without a model")
     known = ",".join(VARIANTS)
     parser.add_argument("--pipelines", metavar="LIST", help=f"pipelines: which ones, with commas (default: {known})")
     defaults = {field.name: field.default for field in fields(Options)}
@@ -96,7 +105,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         unknown = set(chosen["pipelines"]) - set(VARIANTS)
         if unknown:
             parser.error(f"unknown pipelines: {', '.join(sorted(unknown))}; there are {', '.join(VARIANTS)}")
-    return replace(options, **chosen)
+    return replace(options, fake_engine=given.fake_engine, **chosen)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
@@ -108,9 +117,9 @@ def main() -> int:
     """Measure what was asked for; return the exit code."""
     parser = _parser()
     given = parser.parse_args()
-    unknown = set(given.names) - {*BENCHMARKS, REPORT}
+    unknown = set(given.names) - {*BENCHMARKS, *CHECKS, REPORT}
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)} and {REPORT}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join([*BENCHMARKS, *CHECKS])} and {REPORT}")
     if given.quick and given.write == PROJECT / "docs":
         parser.error("the numbers of a smoke test do not belong into docs/; give --write another folder")
     options = _options(parser, given)
@@ -120,30 +129,33 @@ def main() -> int:
     code = 0
     try:
         if REPORT in given.names:
-            for result in filter(None, (results.load(name, given.quick) for name in BENCHMARKS)):
+            for result in filter(None, (results.load(name, given.quick) for name in [*BENCHMARKS, *CHECKS])):
                 print(report.show(result))
         for name in [n for n in BENCHMARKS if n in given.names or not given.names]:
-            code = max(code, _measure(name, options))
+            code = max(code, _measure(name, BENCHMARKS[name], options)[0])
+        for name in [n for n in CHECKS if n in given.names]:
+            failed, checked = _measure(name, CHECKS[name], options)
+            code = max(code, failed, int(checked is not None and not all(target.met for target in checked.targets)))
     except KeyboardInterrupt:
         say("Interrupted; everything that was started has been stopped.")
         return 130
     if given.write:
-        for page in report.write(given.write, list(BENCHMARKS), given.quick):
+        for page in report.write(given.write, [*BENCHMARKS, *CHECKS], given.quick):
             say(f"written: {page}")
     return code
 
 
-def _measure(name: str, options: Options) -> int:
+def _measure(name: str, benchmark: Callable[[Options], Result], options: Options) -> tuple[int, Result | None]:
     say(f"{name}: begins" + (" (smoke test)" if options.quick else ""))
     try:
-        result = BENCHMARKS[name](options)
+        result = benchmark(options)
     except (GuideFailed, NotAnswered) as error:
         say(f"{name}: FAILED: {error}")
-        return 1
+        return 1, None
     path = results.save(result, options.quick)
     print(report.show(result), flush=True)
     say(f"{name}: done, {path}")
-    return 0
+    return 0, result
 
 
 if __name__ == "__main__":

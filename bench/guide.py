@@ -143,12 +143,23 @@ class Guide:
         Raises:
             GuideFailed: if not.
         """
-        ended = [name for name, process in self.running.items() if process.poll() is not None]
-        if ended or self.seconds() > LONGEST_START:
-            name = (ended or list(self.running))[0]
-            log = (self.home / f"{name}.log").read_text("utf-8", "replace")
-            reason = f"ended with {self.running[name].returncode}" if ended else f"did not answer in {LONGEST_START} s"
-            raise GuideFailed(f"The process {name!r} {reason}. Its log ends so:\n{log[-3000:]}")
+        self.check_running()
+        if self.seconds() > LONGEST_START:
+            self._fail(next(iter(self.running)), f"did not answer in {LONGEST_START} s")
+
+    def check_running(self) -> None:
+        """Make sure that all processes still run.
+
+        Raises:
+            GuideFailed: if not.
+        """
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                self._fail(name, f"ended with {process.returncode}")
+
+    def _fail(self, name: str, reason: str) -> None:
+        log = (self.home / f"{name}.log").read_text("utf-8", "replace")
+        raise GuideFailed(f"The process {name!r} {reason}. Its log ends so:\n{log[-3000:]}")
 
     def memory(self) -> dict[str, dict[str, float]]:
         """Return the memory of all parts now."""
@@ -166,16 +177,36 @@ def served(home: Path) -> Iterator[Guide]:
 
 
 @contextmanager
-def in_parts(home: Path) -> Iterator[Guide]:
-    """Run the three processes with the commands of ``lotse serve``, the web process with wide limits (``bench.web``)."""
+def in_parts(home: Path, web: str = "bench.web") -> Iterator[Guide]:
+    """Run the three processes with the commands of ``lotse serve``, the web process with wide limits (``bench.web``).
+
+    Args:
+        home: where everything is kept.
+        web: the module of the web process; ``bot.gateway`` has the limits that people meet.
+    """
     from actions.directory.fill import fill
 
     trained = model()
     fill(settings().directory_url)
     _ = settings().secret_key
     parts = {name: shlex.split(command) for name, command in commands(str(trained)).items()}
-    parts["web"] = [sys.executable, "-m", "bench.web"]
+    parts["web"] = [sys.executable, "-m", web]
     with _running(home, parts) as guide:
+        guide.wait()
+        yield guide
+
+
+@contextmanager
+def fake_parts(home: Path) -> Iterator[Guide]:
+    """Run the gateway with the stand-in for engine and action server that its tests use."""
+    from actions.directory.fill import fill
+
+    os.environ["LOTSE_ACTIONS_PORT"] = os.environ["LOTSE_ENGINE_PORT"]
+    settings.cache_clear()
+    fill(settings().directory_url)
+    _ = settings().secret_key
+    engine = [sys.executable, str(PROJECT / "tests" / "gateway" / "fake_engine.py"), str(settings().engine_port)]
+    with _running(home, {"engine": engine, "web": [sys.executable, "-m", "bot.gateway"]}) as guide:
         guide.wait()
         yield guide
 

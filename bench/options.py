@@ -31,6 +31,11 @@ class Options:
     # lookup
     lookups: int = 1000
     offices: int = 5000
+    # fuzz
+    inputs: int = 20_000
+    seed: int = 1
+    people: int = 12
+    fake_engine: bool = False
 
     def only(self, *names: str) -> dict[str, Any]:
         """Return some of the options, to be kept with the result."""
@@ -55,4 +60,5 @@ def quick() -> Options:
         long_turns=16,
         lookups=50,
         offices=300,
+        inputs=1000,
     )

@@ -43,13 +43,13 @@ def _first_answer(guide: Guide) -> dict[str, float]:
         if "engine" not in times and guide.engine_works():
             times["engine"] = guide.seconds()
         time.sleep(0.05)
-    while not asyncio.run(_answered(guide.url)):
+    while not asyncio.run(answered(guide.url)):
         guide.check()
         time.sleep(0.05)
     return {**{k: round(v, 2) for k, v in times.items()}, "first_answer": round(guide.seconds(), 2)}
 
 
-async def _answered(url: str) -> bool:
+async def answered(url: str) -> bool:
     """Return whether a message that needs all parts (a referral) is answered."""
     async with connect(url) as http:
         person = Person(http)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from actions.directory.models import NEEDS
 from bot.cli_directory import directory_app
+from bot.cli_doctor import doctor
 from bot.cli_language import language_app
 from bot.languages import LANGUAGES
 from bot.settings import PROJECT, SettingsError, settings
@@ -28,6 +29,7 @@ app.add_typer(directory_app, name="directory")
 app.add_typer(language_app, name="language")
 translations_app = typer.Typer(help="Catalogues: update from their German sources, check for completeness.", no_args_is_help=True)
 app.add_typer(translations_app, name="translations")
+app.command()(doctor)
 out = Console()
 err = Console(stderr=True)
 

@@ -129,6 +129,20 @@ def find(
     return _choose(need, place, _Ranked(first, second, hotlines), limit)
 
 
+def by_ids(session: Session, ids: Iterable[str], on: date | None = None) -> list[Match]:
+    """Return offices by their ids, in that order; those that are unknown or not valid any more are left out.
+
+    Args:
+        session: a session on the directory.
+        ids: the ids, as in the public card.
+        on: the day for which an office must be valid; today by default.
+    """
+    wanted, day = list(ids), on or date.today()
+    query = select(Office).where(Office.id.in_(wanted), *_valid_on(day))
+    found = {office.id: office for office in session.scalars(query).unique()}
+    return [Match(found[one], "nationwide", None) for one in wanted if one in found]
+
+
 @dataclass(frozen=True)
 class _Ranked:
     """The candidates of one search, each list best first."""
@@ -262,8 +276,7 @@ def _candidates(session: Session, need: str, place: Place | None, on: date) -> l
         .where(
             OfficeNeed.need == need,
             or_(covering, own_state) if own_state is not None else covering,
-            or_(Office.valid_from.is_(None), Office.valid_from <= on),
-            or_(Office.valid_until.is_(None), Office.valid_until >= on),
+            *_valid_on(on),
         )
         .group_by(Office.id)
         # The area has done its work in the query; some offices cover dozens of districts.
@@ -277,6 +290,13 @@ def _candidates(session: Session, need: str, place: Place | None, on: date) -> l
             continue
         found.append(Match(office, level, distance))
     return found
+
+
+def _valid_on(day: date) -> tuple[Any, ...]:
+    return (
+        or_(Office.valid_from.is_(None), Office.valid_from <= day),
+        or_(Office.valid_until.is_(None), Office.valid_until >= day),
+    )
 
 
 def _prefixes(place: Place | None) -> list[str]:

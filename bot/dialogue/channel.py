@@ -75,6 +75,18 @@ class LotseChannel(InputChannel):
         """Create the channel; it needs no credentials but the key derived from ``LOTSE_SECRET_KEY``."""
         return cls()
 
+    def __init__(self) -> None:
+        self._warm = False
+
+    async def _warm_up(self, agent: Any) -> None:
+        """Understand one message before anybody is told that the engine is ready.
+
+        Some tables and the language detector load when they are first needed; the first person must not wait for that.
+        """
+        if not self._warm:
+            self._warm = True
+            await agent.parse_message("Guten Tag, ich suche eine Beratung in Köln.")
+
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """Return the routes of the channel (called by Rasa)."""
         log_redaction.install()
@@ -96,6 +108,7 @@ class LotseChannel(InputChannel):
             agent = request.app.ctx.agent
             if agent is None or not agent.is_ready():
                 return response.json({"status": "loading"}, status=503)
+            await self._warm_up(agent)
             try:
                 _store(agent).ping()
             except Exception:

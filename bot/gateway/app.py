@@ -21,11 +21,14 @@ from bot.gateway.body import BODY_LIMIT
 from bot.gateway.clients import Clients
 from bot.gateway.engine import EngineClient
 from bot.gateway.errors import ApiError, on_api_error, on_http_exception
+from bot.gateway.files import loader, static_file, widget
 from bot.gateway.health import health
 from bot.gateway.limits import Limits
 from bot.gateway.middleware import DoorMiddleware, JsonCORSMiddleware, JsonErrorMiddleware
-from bot.gateway.page import page, page_texts, robots, static_file
+from bot.gateway.openapi import VERSION_HEADER, openapi
+from bot.gateway.page import embed_demo, page, page_texts, robots
 from bot.gateway.services import Services, utc_now
+from bot.gateway.sheet import sheet
 from bot.gateway.tokens import Tokens
 from bot.settings import Settings
 from bot.settings import settings as process_settings
@@ -40,7 +43,11 @@ ROUTES = (
     Route("/robots.txt", robots),
     Route("/health", health),
     Route("/texts/{language}.json", page_texts),
-    Route("/static/{name}", static_file),
+    Route("/static/{version}/{name}", static_file),
+    Route("/widget.js", widget),
+    Route("/embed-demo", embed_demo),
+    Route("/sheet", sheet),
+    Route("/api/openapi.json", openapi),
     Route("/api/chat/sessions", chat.create_session, methods=["POST"]),
     Route("/api/chat/sessions/current", chat.change_session, methods=["PATCH"]),
     Route("/api/chat/sessions/current", chat.delete_session, methods=["DELETE"]),
@@ -74,7 +81,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
                 allow_origins=list(used.allowed_origins),
                 allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type"],
-                expose_headers=["Retry-After"],
+                expose_headers=["Retry-After", VERSION_HEADER],
             ),
             Middleware(JsonErrorMiddleware),
             Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT),
@@ -103,6 +110,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Services = app.state.services
     await run_in_threadpool(database.upgrade, service.settings.transcripts_url)
+    # Made small once, now, and not while the first visitor waits.
+    await run_in_threadpool(loader)
     tidying = asyncio.create_task(_tidy_up_for_ever(service))
     try:
         yield

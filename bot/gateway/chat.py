@@ -55,7 +55,7 @@ async def read_messages(request: Request, conversation: LiveConversation) -> Res
         if turn.question is not None:
             messages.append(turns.user_message(turn.client_id, turn.question, conversation.language, turn.state))
         messages.extend(turn.answer)
-    return JSONResponse({"language": conversation.language, "messages": messages})
+    return JSONResponse({"language": conversation.language, "consent_to_review": conversation.consent_to_review, "messages": messages})
 
 
 @in_conversation("calls", "conversation_calls")

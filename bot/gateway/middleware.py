@@ -17,26 +17,36 @@ from bot.gateway import logs
 from bot.gateway.body import BODY_LIMIT
 from bot.gateway.errors import ApiError
 from bot.gateway.languages import of_request
+from bot.gateway.openapi import API_PREFIX, VERSION_HEADER, api_version
 
 logger = logging.getLogger(__name__)
 access_log = logging.getLogger(logs.ACCESS)
 METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT")
 
 
-def content_security_policy(allowed_origins: Iterable[str]) -> str:
-    """Return the policy: everything from here, nothing inline, framed only by us and by the allowed sites."""
+def content_security_policy(allowed_origins: Iterable[str], nonce: str | None = None) -> str:
+    """Return the policy: everything from here, nothing inline, framed only by us and by the allowed sites.
+
+    Args:
+        allowed_origins: the sites that may show a page of ours in a frame.
+        nonce: the word by which a page names its own scripts; without it no script runs at all.
+    """
     ancestors = " ".join(["'self'", *allowed_origins])
+    # Scripts that a named script loads may run, too; 'self' is for browsers that do not know 'strict-dynamic'.
+    scripts = f"'nonce-{nonce}' 'strict-dynamic' 'self'" if nonce else "'none'"
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
     )
 
 
 class DoorMiddleware:
-    """Adds the security headers and writes one line on each request: method, route, status, time."""
+    """Adds the security headers and the version of the API, and writes one line on each request: method, route, status, time."""
 
     def __init__(self, app: ASGIApp, allowed_origins: Iterable[str]) -> None:
         self.app = app
+        # Read here, so that a description that is missing or broken stops the start and not a request.
+        self.api_version = api_version()
         self.headers = {
             "Content-Security-Policy": content_security_policy(allowed_origins),
             "Referrer-Policy": "no-referrer",
@@ -61,6 +71,8 @@ class DoorMiddleware:
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if scope["path"].startswith(API_PREFIX):
+                    headers[VERSION_HEADER] = self.api_version
             await send(message)
 
         try:

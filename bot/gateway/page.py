@@ -1,28 +1,34 @@
-"""The chat page and its files."""
+"""The pages of the gateway: the chat on a page of its own, a page for trying the widget, and the widget's texts."""
 
 from __future__ import annotations
 
-import hashlib
+import gzip
+import json
+import re
+import secrets
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from bot.gateway import languages
 from bot.gateway.body import MESSAGE_LIMIT
+from bot.gateway.files import OPEN, version
 from bot.gateway.guards import public
+from bot.gateway.middleware import content_security_policy
 from bot.gateway.services import services
-from bot.gateway.texts import contacts, direction, language_names, texts
+from bot.gateway.texts import contacts, direction, texts
 from bot.languages import SPOKEN_LANGUAGES, own_name
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
-MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-# A file's address holds the hash of its content, so it may be kept for long.
-KEPT = "public, max-age=31536000, immutable"
+# Texts that the widget never shows: pages, errors (they come with the answer), the printed sheet.
+_NOT_IN_WIDGET = ("page.", "error.", "welcome", "unavailable", "noscript", "sheet.", "need.", "bring.", "launcher.open")
+_SHEET_TITLE = "sheet.title"  # the subject of the message to the own phone
+COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-z]{3,30}")
 
 templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),
@@ -33,64 +39,93 @@ templates = Environment(
 )
 
 
-@lru_cache(maxsize=1)
-def static_files() -> dict[str, tuple[bytes, str]]:
-    """Return the contents of all files and their hashes, by name; what is not in here is not served."""
-    found = {}
-    for path in sorted(STATIC.iterdir()):
-        if path.suffix in MEDIA_TYPES:
-            content = path.read_bytes()
-            found[path.name] = (content, hashlib.sha256(content).hexdigest()[:12])
-    return found
+def html(request: Request, template: str, language: str, **values: Any) -> HTMLResponse:
+    """Return a page whose scripts carry a nonce that nobody can guess.
+
+    Args:
+        request: the request.
+        template: the file in ``templates``.
+        language: the language of the page.
+        values: what the template needs besides language, direction, texts, version, nonce and operator.
+    """
+    service = services(request)
+    nonce = secrets.token_urlsafe(16)
+    page_html = templates.get_template(template).render(
+        language=language,
+        direction=direction(language),
+        texts=texts(language),
+        operator=service.settings.operator,
+        version=version(),
+        nonce=nonce,
+        **values,
+    )
+    policy = content_security_policy(service.settings.allowed_origins, nonce)
+    headers = {"Content-Language": language, "Vary": "Accept-Language", "Content-Security-Policy": policy}
+    return HTMLResponse(page_html, headers=headers)
+
+
+def page_language(request: Request) -> tuple[str, bool]:
+    """Return the language of a page, and whether it was chosen by ``?language=`` and not by the browser."""
+    wanted = request.query_params.get("language", "")
+    chosen = wanted in SPOKEN_LANGUAGES
+    return (wanted if chosen else languages.of_request(request)), chosen
 
 
 @public("page")
 async def page(request: Request) -> Response:
     """Return the chat page in ``?language=`` or else in the browser's language."""
-    wanted = request.query_params.get("language", "")
-    language = wanted if wanted in SPOKEN_LANGUAGES else languages.of_request(request)
-    html = templates.get_template("page.html").render(
-        language=language,
-        language_chosen=wanted in SPOKEN_LANGUAGES,
-        direction=direction(language),
-        languages=[(code, own_name(code)) for code in SPOKEN_LANGUAGES],
-        texts=texts(language),
-        contacts=contacts(language),
-        operator=services(request).settings.operator,
-        message_limit=MESSAGE_LIMIT,
-        versions={name: version for name, (_, version) in static_files().items()},
-    )
-    return HTMLResponse(html, headers={"Content-Language": language, "Vary": "Accept-Language"})
+    language, chosen = page_language(request)
+    return html(request, "page.html", language, language_chosen=chosen, contacts=contacts(language))
+
+
+@public("page")
+async def embed_demo(request: Request) -> Response:
+    """Return a page of an invented association with the widget, and a form for trying its attributes."""
+    language, _ = page_language(request)
+    query = request.query_params
+    color = query.get("color", "")
+    attributes = {
+        "language": language if query.get("language") in SPOKEN_LANGUAGES else "auto",
+        "title": query.get("title", "")[:60],
+        "greeting": query.get("greeting", "")[:120],
+        "color": color if COLOR.fullmatch(color) else "",
+        "position": "left" if query.get("position") == "left" else "right",
+        "open": "true" if query.get("open") else "",
+    }
+    shown = "en" if languages.of_request(request) != "de" else "de"
+    return html(request, "embed_demo.html", shown, attributes=attributes, languages=[(code, own_name(code)) for code in SPOKEN_LANGUAGES])
 
 
 @public("page")
 async def page_texts(request: Request) -> Response:
-    """Return everything that the page needs to speak another language."""
+    """Return everything that the widget needs to speak a language."""
     language = request.path_params["language"]
     if language not in SPOKEN_LANGUAGES:
         raise HTTPException(404)
+    headers = {**OPEN, "Cache-Control": "public, max-age=300", "Vary": "Accept-Encoding"}
+    raw, packed = _widget_texts(language, services(request).settings.operator)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+    return Response(raw, media_type="application/json", headers=headers)
+
+
+@lru_cache(maxsize=32)
+def _widget_texts(language: str, operator: str) -> tuple[bytes, bytes]:
+    spoken = {key: value for key, value in texts(language).items() if key == _SHEET_TITLE or not key.startswith(_NOT_IN_WIDGET)}
     body = {
         "language": language,
         "direction": direction(language),
-        "texts": texts(language),
-        "language_names": language_names(language),
+        "languages": [(code, own_name(code)) for code in SPOKEN_LANGUAGES],
+        "operator": operator,
+        "message_limit": MESSAGE_LIMIT,
+        "texts": spoken,
         "contacts": [
             {"name": contact.name, "phones": [{"text": shown, "number": number} for shown, number in contact.links]}
             for contact in contacts(language)
         ],
     }
-    return JSONResponse(body, headers={"Cache-Control": "public, max-age=300"})
-
-
-@public("page")
-async def static_file(request: Request) -> Response:
-    """Return a file of the page."""
-    name = request.path_params["name"]
-    if name not in static_files():
-        raise HTTPException(404)
-    content, version = static_files()[name]
-    kept = KEPT if request.query_params.get("v") == version else "no-cache"
-    return Response(content, media_type=MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": kept})
+    raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return raw, gzip.compress(raw, 9, mtime=0)
 
 
 @public("page")

@@ -152,6 +152,9 @@ async def welcome(service: Services, conversation: LiveConversation) -> tuple[st
     language = conversation.language
     try:
         answer = await _start(service, conversation)
+        if not answer.messages:
+            # A person must never meet a machine that does not say what it is.
+            raise EngineError("there is no welcome in the answer")
     except EngineError as error:
         logger.warning("A conversation begins without the engine: %s", error)
         messages = own_welcome(service, language)
@@ -165,16 +168,14 @@ async def welcome(service: Services, conversation: LiveConversation) -> tuple[st
 
 async def _start(service: Services, conversation: LiveConversation) -> EngineAnswer:
     answer = await service.engine.ask(conversation.id, conversation.channel, conversation.language, start=True)
-    if not answer.messages:
-        # A person must never meet a machine that does not say what it is.
-        raise EngineError("there is no welcome in the answer")
     await run_in_threadpool(service.store.set_engine_started, conversation.id)
     return answer
 
 
 async def _ask(service: Services, conversation: LiveConversation, inquiry: Inquiry, turn_id: int) -> list[dict[str, Any]]:
     if not conversation.engine_started:
-        # The engine was down when the conversation began; its welcome has been said by the gateway.
+        # The engine was down or too slow when the conversation began; its welcome has been said by the gateway. If it
+        # came to begin after all, it says nothing now.
         await _start(service, conversation)
     language = conversation.language if conversation.language_chosen else None
     answer = await service.engine.ask(conversation.id, conversation.channel, language, **inquiry.engine)

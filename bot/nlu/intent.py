@@ -2,7 +2,8 @@
 
 Four things decide, in this order:
 
-1. the emergency lexicon: a hit is ``crisis``, whatever the classifier thinks;
+1. the emergency lexicon: a hit is ``crisis``, unless the classifier is sure that the words are meant in another way ("the
+   heat is killing me");
 2. a message that only names places, countries or professions is ``inform``;
 3. a trained classifier (``bot.nlu.mixture``). The probabilities of a need and of the questions that belong to it are added
    up, because "is it recognition or a question about recognition?" is no reason to doubt that it is recognition;
@@ -62,14 +63,17 @@ class NeedClassifier(GraphComponent, IntentClassifier):
 
         ``threshold``: below this confidence the message counts as not understood. ``crisis_threshold``: from this
         probability on a message is a crisis even if another intent is likelier; a missed emergency is worse than a
-        wrong alarm. ``place_threshold``: below this confidence a place named in answer to "where do you live?" is
-        just that answer. ``switch_threshold``: while a question is open, another need must be at least so clear;
-        "no idea" is no change of subject.
+        wrong alarm (``crisis_threshold_few_words`` for one word or two). ``harmless_threshold``: below this probability
+        of a crisis a hit of the emergency lexicon does not count, if at the same time another need reaches the
+        threshold; it is meant to be tiny. ``place_threshold``: below this confidence a place named in answer to "where
+        do you live?" is just that answer. ``switch_threshold``: while a question is open, another need must be at least
+        so clear; "no idea" is no change of subject.
         """
         return {
             "threshold": 0.35,
-            "crisis_threshold": 0.35,
+            "crisis_threshold": 0.25,
             "crisis_threshold_few_words": 0.6,
+            "harmless_threshold": 0.005,
             "place_threshold": 0.75,
             "switch_threshold": 0.85,
             "regularisation": 0.3,
@@ -142,6 +146,8 @@ class NeedClassifier(GraphComponent, IntentClassifier):
     def _classify(self, message: Message, tracker: Optional[DialogueStateTracker]) -> None:
         ranking = self._ranking(message)
         danger = danger_in(message.get(TEXT))
+        if danger and self._means_no_danger(ranking):
+            danger = None
         name, confidence = self._decide(message, ranking, danger, tracker)
         if danger:
             message.set("danger", danger, add_to_output=True)
@@ -210,6 +216,10 @@ class NeedClassifier(GraphComponent, IntentClassifier):
         if best["name"] == "inform" and introduces:
             return "recognition", best["confidence"]
         return best["name"], best["confidence"]
+
+    def _means_no_danger(self, ranking: List[Dict[str, Any]]) -> bool:
+        crisis = next((entry["confidence"] for entry in ranking if entry["name"] == "crisis"), 1.0)
+        return bool(crisis < self.config["harmless_threshold"] and ranking[0]["confidence"] >= self.config["threshold"])
 
     def _knows_a_word(self, message: Message) -> bool:
         """Return whether at least one word of the message occurred in training: pieces of words alone prove nothing."""

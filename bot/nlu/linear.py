@@ -40,7 +40,7 @@ class LinearClassifier:
         """
         from sklearn.svm import LinearSVC
 
-        machine = LinearSVC(C=regularisation, random_state=7, tol=1e-3).fit(matrix, truth)
+        machine = LinearSVC(C=regularisation, random_state=7, tol=0.1).fit(matrix, truth)
         weights = np.zeros((matrix.shape[1], classes), dtype=np.float32)
         bias = np.full(classes, -1.0, dtype=np.float32)
         weights[:, machine.classes_] = machine.coef_.T

@@ -18,7 +18,7 @@ from bot.nlu.linear import LinearClassifier
 from bot.nlu.network import Network, softmax
 from bot.nlu.vectors import Vectoriser
 
-# Each network is trained without one of so many parts, a different one each; there its temperature is fitted.
+# Each member is trained without one of so many parts; there its temperature is fitted.
 PARTS = 10
 NETWORKS = 2
 # How much of the probability comes from the linear classifier.
@@ -63,10 +63,9 @@ class Mixture:
         truth = np.searchsorted(classes, labels)
         part = np.random.default_rng(7).permutation(len(labels)) % PARTS
         jobs = [delayed(Network.fit)(matrix[part != n], truth[part != n], len(classes), n) for n in range(NETWORKS)]
-        jobs.append(delayed(LinearClassifier.fit)(matrix, truth, len(classes), regularisation))
-        jobs.append(delayed(LinearClassifier.fit)(matrix[part != 0], truth[part != 0], len(classes), regularisation))
-        *networks, linear, trial = Parallel(n_jobs=_PROCESSES, max_nbytes=None)(jobs)
-        linear_temperature = temperature(trial.margins_of(matrix[part == 0]), truth[part == 0])
+        jobs.append(delayed(LinearClassifier.fit)(matrix[part != NETWORKS], truth[part != NETWORKS], len(classes), regularisation))
+        *networks, linear = Parallel(n_jobs=_PROCESSES, max_nbytes=None)(jobs)
+        linear_temperature = temperature(linear.margins_of(matrix[part == NETWORKS]), truth[part == NETWORKS])
         unseen = np.concatenate([network.logits_of(matrix[part == n]) for n, network in enumerate(networks)])
         network_temperature = temperature(unseen, np.concatenate([truth[part == n] for n in range(NETWORKS)]))
         return cls(classes, vectoriser, linear, networks, linear_temperature, network_temperature)

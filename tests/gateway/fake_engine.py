@@ -93,6 +93,7 @@ class FakeEngine:
         self.keys: list[str | None] = []
         self.actions_work = True
         self.languages: dict[str, str] = {}
+        self.started: set[str] = set()
         self.at_once = 0
         self.most_at_once = 0
 
@@ -150,11 +151,14 @@ class FakeEngine:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            wrong = await self._misbehave()
-            if wrong is not None:
-                return wrong
-            await asyncio.sleep(self.delay)
-            return JSONResponse(self._answer(body))
+            if self.mode != "slow":
+                wrong = await self._misbehave()
+                if wrong is not None:
+                    return wrong
+            # Who no longer waits for the answer does not undo the turn.
+            answer = self._answer(body)
+            await asyncio.sleep(3 if self.mode == "slow" else self.delay)
+            return JSONResponse(answer)
         finally:
             self.at_once -= 1
 
@@ -171,6 +175,9 @@ class FakeEngine:
     def _said(self, body: dict[str, Any], text: str, language: str) -> list[dict[str, Any]]:
         german = language == "de"
         if body.get("start"):
+            if body["conversation"] in self.started:
+                return []  # as Rasa: a conversation that has begun is not begun again
+            self.started.add(body["conversation"])
             hello = "Guten Tag! Hier antwortet eine Maschine, betrieben vom Fake. Ich bin nicht die Ausländerbehörde."
             welcome = hello if german else "Hello! A machine answers here. I am not the immigration office."
             titles = ("Anerkennung", "Kurse", "Probleme bei der Arbeit")

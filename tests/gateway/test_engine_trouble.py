@@ -69,6 +69,18 @@ async def test_a_slow_engine_is_given_up_after_the_timeout(tmp_path: Path) -> No
         assert time.monotonic() - begun < 2.5
 
 
+async def test_a_conversation_that_the_engine_began_too_late_is_answered_all_the_same(tmp_path: Path) -> None:
+    async with open_gate(tmp_path, engine_timeout=1) as gate:
+        gate.engine.mode = "slow"
+        chat = await gate.begin()
+        # It has begun the conversation, but the gateway no longer waited for its welcome.
+        assert gate.engine.started == {chat.conversation}
+        gate.engine.mode = "ok"
+        answer = await chat.say("hello")
+        assert answer.status_code == 200
+        assert "answer" in answer.json()["messages"][0]["text"]
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [

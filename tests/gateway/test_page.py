@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from babel import Locale
 
 from bot.dialogue.catalogues import category
 from bot.gateway import texts
-from bot.gateway.page import HERE, STATIC, static_files
+from bot.gateway.files import STATIC, files, loader, version
+from bot.gateway.page import HERE
 from bot.languages import SPOKEN_LANGUAGES
 from bot.translations import check
 
@@ -48,15 +48,15 @@ async def test_the_page_says_without_javascript_what_it_is_and_whom_to_call(tmp_
 @pytest.mark.asyncio
 async def test_the_page_has_no_inline_script_or_style_and_asks_nobody_else(tmp_path: Path) -> None:
     async with open_gate(tmp_path) as gate:
-        html = (await gate.http.get("/")).text
-    files = [html, *(content.decode() for content, _ in static_files().values())]
-    assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
-    assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
-    for content in files:
+        pages = [(await gate.http.get(path)).text for path in ("/", "/embed-demo", "/embed-demo?language=tr&color=%23ffcc00")]
+    for html in pages:
+        assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
+        assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
+    pages = [re.sub(r"<pre.*?</pre>", "", html, flags=re.DOTALL) for html in pages]  # there the line to copy is shown
+    for content in [*pages, loader().content.decode(), *(file.content.decode() for file in files().values())]:
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", content)
         assert not re.findall(r"@import|url\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", content)
         assert "document.cookie" not in content
-        assert "localStorage" not in content
 
 
 @pytest.mark.asyncio
@@ -73,11 +73,12 @@ async def test_every_file_of_the_page_is_served_and_kept_under_its_version(tmp_p
         html = (await gate.http.get("/")).text
         addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', html)
         assert len(addresses) == 3
+        addresses += [f"/static/{version()}/{name}" for name in files()]
         for address in addresses:
             answer = await gate.http.get(address)
             assert answer.status_code == 200
             assert "immutable" in answer.headers["Cache-Control"]
-        old = await gate.http.get("/static/chat.js?v=old")
+        old = await gate.http.get("/static/old/chat.js")
         assert old.headers["Cache-Control"] == "no-cache"
         assert old.headers["Content-Type"].startswith("text/javascript")
 
@@ -94,8 +95,9 @@ async def test_the_texts_hold_all_that_the_page_needs_to_speak_a_language(tmp_pa
     async with open_gate(tmp_path) as gate:
         body = (await gate.http.get(f"/texts/{language}.json")).json()
         assert body["language"] == language
-        assert set(body["texts"]) == set(texts.source())
-        assert body["language_names"]["ar"] == Locale(language).languages["ar"]
+        used = set(re.findall(r"""["'`]((?:[a-z]+)\.[a-z_]+)["'`]""", files()["chat.js"].content.decode())) & set(texts.source())
+        assert used <= set(body["texts"])
+        assert [code for code, _ in body["languages"]] == list(SPOKEN_LANGUAGES)
         assert [phone["number"] for one in body["contacts"] for phone in one["phones"]][:3] == list(NUMBERS[:3])
 
 
@@ -118,13 +120,13 @@ def test_the_catalogue_of_the_page_is_complete_and_says_the_same(language: str) 
 
 
 def test_every_text_that_the_page_uses_exists_and_every_text_is_used() -> None:
-    sources = [path.read_text() for path in (*STATIC.glob("*.js"), *HERE.glob("templates/*"), *HERE.glob("*.py"))]
+    sources = [path.read_text(encoding="utf-8") for path in (*STATIC.glob("*.js"), *HERE.glob("templates/*"), *HERE.glob("*.py"))]
     code = "\n".join(sources)
     for prefix in {key.partition(".")[0] for key in texts.source()}:
         for used in re.findall(rf"""["'`]({prefix}\.[a-z_]+)["'`]""", code):
             assert used in texts.source() or used.endswith((".css", ".js", ".html"))
     for key in texts.source():
-        built = key.startswith(("kind.", "error.", "appointment.", "contact."))
+        built = key.startswith(("kind.", "error.", "appointment.", "contact.", "need.", "bring."))
         assert built or f'"{key}"' in code or f"'{key}'" in code, key
 
 
@@ -136,3 +138,39 @@ def test_every_nationwide_number_has_a_source_and_a_date() -> None:
         assert all(row.values()), row["id"]
         assert row["source_url"].startswith("http")
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["checked_on"])
+
+
+@pytest.mark.asyncio
+async def test_every_page_has_its_own_nonce_and_no_other_script_may_run(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        seen = set()
+        for path in ("/", "/", "/embed-demo"):
+            answer = await gate.http.get(path)
+            nonce = re.search(r"'nonce-([\w-]{20,})'", answer.headers["Content-Security-Policy"])
+            assert nonce
+            seen.add(nonce[1])
+            assert len(re.findall("<script ", answer.text)) == answer.text.count(f'nonce="{nonce[1]}"')
+        assert len(seen) == 3
+        assert "script-src 'none'" in (await gate.http.get("/nothing")).headers["Content-Security-Policy"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("value", ['"><script>alert(1)</script>', "javascript:alert(1)", "red;background:url(//x)", "' onload='x"])
+async def test_the_page_for_trying_the_widget_takes_nothing_for_html(tmp_path: Path, value: str) -> None:
+    async with open_gate(tmp_path) as gate:
+        for name in ("color", "title", "greeting", "position", "language", "open"):
+            answer = await gate.http.get("/embed-demo", params={name: value})
+            assert answer.status_code == 200
+            assert value not in answer.text or not set(value) & set("<>\"'")
+
+
+@pytest.mark.asyncio
+async def test_any_website_may_load_the_widget_packed_but_not_the_api(tmp_path: Path) -> None:
+    async with open_gate(tmp_path) as gate:
+        for path in ("/widget.js", f"/static/{version()}/chat.js", f"/static/{version()}/chat.css", "/texts/ar.json"):
+            answer = await gate.http.get(path, headers={"Origin": "https://verein.example", "Accept-Encoding": "gzip"})
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert answer.headers["Content-Encoding"] == "gzip"
+            plain = await gate.http.get(path, headers={"Accept-Encoding": "identity"})
+            assert plain.content == answer.content
+            assert "Content-Encoding" not in plain.headers

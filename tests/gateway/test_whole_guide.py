@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from bot.settings import settings
 from tests.processes import RunningEngine
 
 CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(p).exists()), None)
-LONGEST_START = 60  # seconds
 
 
 class Visitor:
@@ -50,25 +47,6 @@ class Visitor:
 def offices(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the office cards in some messages."""
     return [office for m in messages if m["referral"] for office in m["referral"]["offices"]]
-
-
-@pytest.fixture(scope="module")
-def guide(running_engine: RunningEngine) -> Iterator[str]:
-    """The address of the whole running guide."""
-    running_engine.start("web")
-    url = f"http://127.0.0.1:{settings().port}"
-    deadline = time.monotonic() + LONGEST_START
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", timeout=5).json()["status"] == "ok":
-                break
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    else:
-        pytest.fail(running_engine.log_path("web").read_text())
-    yield url
-    running_engine.stop("web")
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,9 @@ export class ApiError extends Error {
   }
 }
 
-// Private windows of some browsers refuse the storage: then the conversation ends with the page.
-const memory = new Map();
-export const storage = {
-  get(key) {
-    try { return sessionStorage.getItem(key); } catch { return memory.get(key) ?? null; }
-  },
-  set(key, value) {
-    try { sessionStorage.setItem(key, value); } catch { memory.set(key, value); }
-  },
-  remove(key) {
-    try { sessionStorage.removeItem(key); } catch { memory.delete(key); }
-  },
-};
-
-export function token() { return storage.get("lotse.token"); }
-
 export function newId() {
   if (crypto.randomUUID) return crypto.randomUUID();
-  // Pages without https have no randomUUID.
+  // Pages without https and older browsers have no randomUUID.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 15) | 64;
   bytes[8] = (bytes[8] & 63) | 128;
@@ -38,61 +22,67 @@ export function newId() {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-async function call(method, path, body, language) {
-  const headers = {};
-  if (language) headers["Accept-Language"] = language;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (token()) headers.Authorization = `Bearer ${token()}`;
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
-  try {
-    const response = await fetch(path, {
-      method, headers, signal: abort.signal, cache: "no-store",
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    if (response.status === 204) return null;
-    const answer = await response.json();
-    if (response.ok) return answer;
-    const error = answer.error ?? {};
-    const seconds = Number(response.headers.get("Retry-After")) || 0;
-    throw new ApiError(response.status, error.code, error.message, answer.messages ?? [], seconds);
-  } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(0, "offline", "", [], 0);
-  } finally {
-    clearTimeout(timer);
+export class Api {
+  // home: where the guide lives; kept: storage for the token, shared by all tabs of a website.
+  constructor(home, kept) {
+    this.home = home;
+    this.kept = kept;
   }
-}
 
-export async function start(language) {
-  storage.remove("lotse.token");
-  const answer = await call("POST", "/api/chat/sessions", { language });
-  storage.set("lotse.token", answer.token);
-  return answer;
-}
+  get token() { return this.kept.get("token"); }
 
-export const read = () => call("GET", "/api/chat/messages");
-export const change = (changes) => call("PATCH", "/api/chat/sessions/current", changes);
-export const feedback = (messageId, helpful) => call("POST", "/api/chat/feedback", { message_id: messageId, helpful });
-export const texts = (language) => call("GET", `/texts/${language}.json`);
-
-// Sends a message; the id stays the same however often it is sent, so that it is processed once.
-export async function send(inquiry) {
-  for (let attempt = 1; ; attempt += 1) {
+  async call(method, path, body, language) {
+    const headers = {};
+    if (language) headers["Accept-Language"] = language;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
     try {
-      return await call("POST", "/api/chat/messages", inquiry);
+      const response = await fetch(new URL(path, this.home), {
+        method, headers, signal: abort.signal, cache: "no-store", credentials: "omit",
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      if (response.status === 204) return null;
+      const answer = await response.json();
+      if (response.ok) return answer;
+      const error = answer.error ?? {};
+      const seconds = Number(response.headers.get("Retry-After")) || 0;
+      throw new ApiError(response.status, error.code, error.message, answer.messages ?? [], seconds);
     } catch (error) {
-      if (error.status !== 409 || attempt === 4) throw error;
-      await new Promise((done) => setTimeout(done, 1000 * (error.retryAfter || 2)));
+      if (error instanceof ApiError) throw error;
+      if (navigator.onLine && this.home.origin !== location.origin) {
+        console.warn(`Lotse: no answer from ${this.home.origin}. Is ${location.origin} in its LOTSE_ALLOWED_ORIGINS?`);
+      }
+      throw new ApiError(0, "offline", "", [], 0);
+    } finally {
+      clearTimeout(timer);
     }
   }
-}
 
-export async function remove() {
-  if (!token()) return;
-  try {
-    await call("DELETE", "/api/chat/sessions/current");
-  } catch (error) {
-    if (error.status !== 401) throw error; // 401: it is gone already
+  async start(language) {
+    this.kept.remove("token");
+    const answer = await this.call("POST", "api/chat/sessions", { language });
+    this.kept.set("token", answer.token);
+    return answer;
   }
-  storage.remove("lotse.token");
+
+  read() { return this.call("GET", "api/chat/messages"); }
+
+  // The id stays the same however often a message is sent, so that it is processed once.
+  send(inquiry) { return this.call("POST", "api/chat/messages", inquiry); }
+
+  change(changes) { return this.call("PATCH", "api/chat/sessions/current", changes); }
+
+  feedback(messageId, helpful) { return this.call("POST", "api/chat/feedback", { message_id: messageId, helpful }); }
+
+  async remove() {
+    if (!this.token) return;
+    try {
+      await this.call("DELETE", "api/chat/sessions/current");
+    } catch (error) {
+      if (error.status !== 401) throw error; // 401: it is gone already
+    }
+    this.kept.remove("token");
+  }
 }
