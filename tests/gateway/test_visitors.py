@@ -122,6 +122,25 @@ def test_a_german_visitor_with_two_tabs_and_without_a_connection_for_a_while(gui
         assert page.locator(".message").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("ar", "أنا ممرضة من سوريا وأسكن في كوتبوس، أريد الاعتراف بشهادتي"),
+        ("fa", "من پرستار هستم، از ایران آمده‌ام و در کوتبوس زندگی می‌کنم. برای به رسمیت شناختن مدرکم مشاوره می‌خواهم"),
+        ("tr", "Suriye'den gelen bir hemşireyim, Cottbus'ta oturuyorum, diplomamı tanıtmak istiyorum"),
+        ("uk", "Я медсестра з України, живу в Котбусі, хочу визнати свій диплом"),
+    ],
+)
+def test_one_sentence_in_the_own_language_gives_the_office(guide: str, tmp_path: Path, language: str, sentence: str) -> None:
+    with visiting(guide, language, f"/?language={language}", viewport={"width": 800, "height": 1000}) as page:
+        page.locator(".message.bot").first.wait_for()
+        page.locator("#input").fill(sentence)
+        page.locator("#input").press("Enter")
+        expect(page.get_by_role("article").first).to_contain_text("Querstraße 48", timeout=ANSWER_MS)
+        assert page.locator(".message.bot .body").last.get_attribute("lang") == language
+        picture(page, language, tmp_path)
+
+
 def test_a_strange_website_cannot_show_the_chat_in_a_frame(guide: str) -> None:
     site = Starlette(routes=[Route("/", _frame(guide))])
     with serving(site, free_port()) as address:
