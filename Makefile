@@ -28,8 +28,8 @@ lint: setup ## ruff (check and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy actions bot bench
 
-test: setup lint ## set up, lint, then all tests
-	@$(BIN)/python -m pytest
+test: setup lint train ## set up, lint, train, then all tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
 	@$(BIN)/python -m bench

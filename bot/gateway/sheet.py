@@ -43,6 +43,7 @@ BRING: dict[str, tuple[str, ...]] = {
 async def sheet(request: Request) -> Response:
     """Return the sheet for ``?office=<id>&office=<id>&need=<need>&language=<code>``."""
     language, _ = page_language(request)
+    request.state.language = language  # also for an error
     need = request.query_params.get("need", "")
     ids = list(dict.fromkeys(request.query_params.getlist("office")))[:MOST_OFFICES]
     if not ids or f"need.{need}" not in _needs() or any(len(one) > 200 for one in ids):

@@ -29,12 +29,12 @@ class Vocabulary:
     @classmethod
     def build(cls, languages: Iterable[str], more: Iterable[str] = ()) -> Vocabulary:
         """Collect the words of ``languages`` (stop words, and inflected forms where a list exists) and ``more``."""
-        words = {fold_word(word) for word in more}
-        for language in languages:
-            words.update(fold_word(word) for word in _stop_words(language))
-            if language in _WORD_LISTS:
-                words.update(fold_word(word) for word in _inflected_forms(language))
-        return cls(np.unique(np.array([_hash(word) for word in words], dtype=np.uint64)))
+        from joblib import Parallel, delayed
+
+        # Two million words; side by side they take half the time.
+        lists = Parallel(n_jobs=2)(delayed(_hashes_of)(language) for language in languages)
+        own = np.array([_hash(fold_word(word)) for word in more], dtype=np.uint64)
+        return cls(np.unique(np.concatenate([*lists, own])))
 
     def with_words(self, more: Iterable[str]) -> Vocabulary:
         """Return a vocabulary with further (folded) words."""
@@ -49,6 +49,11 @@ class Vocabulary:
 
 def _hash(word: str) -> int:
     return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big")
+
+
+def _hashes_of(language: str) -> np.ndarray:
+    words = _stop_words(language) | (_inflected_forms(language) if language in _WORD_LISTS else set())
+    return np.unique(np.array([_hash(fold_word(word)) for word in words], dtype=np.uint64))
 
 
 def _stop_words(language: str) -> set[str]:

@@ -186,6 +186,8 @@ class FakeEngine:
             return [message(welcome, language), message("Womit kann ich helfen?", language, buttons=buttons)]
         if "set_language" in body:
             return [message("Wir sprechen jetzt Deutsch." if german else "We speak English now.", language)]
+        if "in Gefahr" in text:
+            return [message("Rufen Sie an:", language, referral={**REFERRAL, "need": "crisis", "offices": OFFICES[:1], "notes": []})]
         if "Dortmund" in text:
             return [
                 message("Diese Stellen beraten Sie kostenlos:", language),

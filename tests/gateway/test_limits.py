@@ -75,9 +75,10 @@ async def test_an_address_may_send_a_hundred_and_twenty_messages_a_minute(tmp_pa
 @pytest.mark.asyncio
 async def test_who_guesses_tokens_is_counted_too(tmp_path: Path) -> None:
     async with open_gate(tmp_path) as gate:
-        statuses = [(await gate.http.post("/api/chat/messages")).status_code for _ in range(121)]
-        assert statuses[0] == 401
-        assert statuses[-1] == 429
+        # A place gets free every half second, so a slow machine needs a few calls more.
+        statuses = [(await gate.http.post("/api/chat/messages")).status_code for _ in range(180)]
+        assert set(statuses[:120]) == {401}
+        assert 429 in statuses
 
 
 @pytest.mark.asyncio

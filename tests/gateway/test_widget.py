@@ -226,6 +226,17 @@ def test_offices_can_be_copied_sent_and_printed(tmp_path: Path, engine: FakeEngi
 
 
 @needs_chromium
+def test_in_danger_nothing_is_asked_and_nothing_printed(tmp_path: Path, engine: FakeEngine) -> None:
+    engine.reset()
+    with open_website(tmp_path, engine) as (window, site, _):
+        page = open_chat(window, site)
+        say(page, "ich bin in Gefahr")
+        assert page.locator(".office a[href^='tel:']").count() == 1
+        assert page.locator(".consent").count() == 0
+        assert "Drucken" not in page.locator(".tools").inner_text()
+
+
+@needs_chromium
 def test_on_an_android_phone_the_share_sheet_and_the_phones_own_map_are_used(tmp_path: Path, engine: FakeEngine) -> None:
     engine.reset()
     agent = "Mozilla/5.0 (Linux; Android 11; SM-A125F) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"

@@ -178,6 +178,8 @@ export class Cards {
   tools(data) {
     const said = element("span", { role: "status", class: "said" });
     const tell = (key) => said.replaceChildren(this.label("span", key));
+    // In danger there is nothing to print: the numbers are called at once.
+    const sheet = data.need === "crisis" ? "" : this.sheetAddress(data);
     const copy = this.label("button", "card.copy", { type: "button" });
     copy.addEventListener("click", async () => tell((await copied(this.plain(data))) ? "card.copied" : "card.copy_failed"));
     let send;
@@ -185,13 +187,13 @@ export class Cards {
       send = this.label("button", "card.share", { type: "button" });
       send.addEventListener("click", () => {
         // Who closes the share sheet has changed her mind; that is no error.
-        navigator.share({ title: this.text("sheet.title"), text: this.plain(data), url: this.sheetAddress(data) }).catch(() => {});
+        navigator.share({ title: this.text("sheet.title"), text: this.plain(data), ...(sheet && { url: sheet }) }).catch(() => {});
       });
     } else {
-      const body = `${this.plain(data)}\n\n${this.sheetAddress(data)}`;
+      const body = `${this.plain(data)}\n\n${sheet}`.trim();
       send = this.label("a", "card.email", { class: "button", href: `mailto:?subject=${encodeURIComponent(this.text("sheet.title"))}&body=${encodeURIComponent(body)}` });
     }
-    const print = this.label("a", "card.print", { class: "button", href: this.sheetAddress(data), target: "_blank", rel: "noopener", title: this.text("office.new_window") });
+    const print = sheet && this.label("a", "card.print", { class: "button", href: sheet, target: "_blank", rel: "noopener", title: this.text("office.new_window") });
     return element("div", { class: "tools" }, copy, send, print, said);
   }
 }
