@@ -63,7 +63,8 @@ async def sheet(request: Request) -> Response:
         cards=[{**card, "language_names": _languages(card["languages"], language)} for card in cards],
         bring=BRING.get(need, ()),
         say=lambda key: text(key, language),
-        german=lambda key: text(key, "de") if language != "de" else "",
+        # Some translations have the German word with them already.
+        german=lambda key: "" if text(key, "de") in text(key, language) else text(key, "de"),
         made_on=text("sheet.made_on", language, date=_date(today, language)),
         stand=lambda iso: text("office.checked_on", language, date=_date(date.fromisoformat(iso), language)),
         isolate=lambda value: isolate(value, language),

@@ -55,8 +55,8 @@ export class Panel {
   build(level) {
     const button = (id, key, kind = "") => this.label("button", key, { type: "button", id, class: kind });
     const part = (name, attributes = {}, ...children) => (this[attributes.id] = element(name, attributes, ...children));
-    const heading = element(`h${level}`, { id: "title", dir: "auto" });
-    this.title = heading;
+    this.title = element("bdi"); // the website may name the chat in another language
+    const heading = element(`h${level}`, { id: "title" }, this.title);
     part("select", { id: "language", autocomplete: "off" });
     this.language.append(...this.about.languages.map(([code, name]) => element("option", { value: code, lang: code }, name)));
     this.closer = this.floating ? element("button", { type: "button", id: "close", class: "close" }, element("span", { "aria-hidden": "true" }, "×")) : null;
