@@ -28,7 +28,8 @@ lint: setup ## ruff (check and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy actions bot bench
 
-test: setup lint train ## set up, lint, train, then all tests
+test: setup ## set up, lint and train side by side, then all tests
+	@$(MAKE) --no-print-directory -j2 lint train
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
