@@ -7,15 +7,18 @@ import shlex
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from actions.directory.database import default_url
 from actions.directory.fill import fill
@@ -37,6 +40,31 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(app: Any, port: int | None = None, **more: Any) -> Iterator[str]:
+    """Serve an application on loopback from a thread; yield its address.
+
+    Args:
+        app: an ASGI application.
+        port: the port; a free one if not given.
+        more: further options of uvicorn.
+    """
+    used = port or free_port()
+    options = {"log_level": "critical", "ws": "none", "server_header": False, **more}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=used, **options))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline, "the server does not start"
+        time.sleep(0.01)
+    try:
+        yield f"{'https' if 'ssl_certfile' in more else 'http'}://127.0.0.1:{used}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 @dataclass

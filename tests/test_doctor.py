@@ -9,14 +9,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,6 +37,7 @@ from bot.languages import SPOKEN_LANGUAGES
 from bot.settings import PROJECT, settings
 from tests.gateway.fake_engine import FakeEngine, free_port, message
 from tests.gateway.support import make_settings
+from tests.processes import serving
 
 OPERATOR = "Testbetreiber gGmbH"
 SITE = "https://www.verein.example"
@@ -104,25 +103,6 @@ class Proxy:
         await self.app(scope, receive, changed)
 
 
-@contextmanager
-def served(app: ASGIApp, **more: Any) -> Iterator[str]:
-    """Serve an application on a free port and give its address."""
-    port = free_port()
-    options = {"log_level": "critical", "ws": "none", "server_header": False, **more}
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **options))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline, "the server does not start"
-        time.sleep(0.01)
-    try:
-        yield f"{'https' if 'ssl_certfile' in more else 'http'}://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture(name="guide")
 def _guide(tmp_path: Path, engine: Engine) -> Callable[..., Starlette]:
     engine.reset()
@@ -139,7 +119,7 @@ def kept(app: Starlette) -> int:
 
 
 def examined(app: ASGIApp, origin: str | None = None, **more: Any) -> Report:
-    with served(app, **more) as url:
+    with serving(app, **more) as url:
         return examine(Target.of(url), origin, pause=0)
 
 
@@ -186,7 +166,7 @@ def test_an_examination_stays_below_half_of_every_limit_of_the_guide(guide: Call
 
 def test_a_visitor_never_floods_and_deletes_even_when_the_calls_are_used_up(guide: Callable[..., Starlette]) -> None:
     app = guide()
-    with served(app) as url:
+    with serving(app) as url:
         visitor = Visitor(Target.of(url), trust(), pause=0)
         assert visitor.call("POST", "/api/chat/sessions", json={}).status_code == 201
         with pytest.raises(TooMany):
@@ -365,7 +345,7 @@ def test_a_guide_that_asks_for_patience_gets_it(guide: Callable[..., Starlette])
         return None
 
     app, said = guide(), []
-    with served(Proxy(app, answer=answer)) as url:
+    with serving(Proxy(app, answer=answer)) as url:
         begun = time.monotonic()
         report = examine(Target.of(url), pause=0, say=said.append)
     assert time.monotonic() - begun >= 2
@@ -401,7 +381,7 @@ def test_nothing_is_left_behind_when_the_examination_breaks_off(
 
     monkeypatch.setattr(Examination, "answers", broken)
     app = guide()
-    with served(app) as url:
+    with serving(app) as url:
         with pytest.raises(error):
             examine(Target.of(url), pause=0)
     assert kept(app) == 0
@@ -536,7 +516,7 @@ def test_a_certificate_that_browsers_refuse_is_told_plainly(
 
 
 def test_a_port_without_tls_is_told_plainly() -> None:
-    with served(Starlette()) as url:
+    with serving(Starlette()) as url:
         report = examine(Target.of(url.replace("http:", "https:")), pause=0)
     assert report.status == "unreachable"
     assert "does not speak TLS" in report.findings[0].text
@@ -550,7 +530,7 @@ def elsewhere(url: str) -> Target:
 
 
 def test_a_guide_without_encryption_is_found(guide: Callable[..., Starlette]) -> None:
-    with served(guide()) as url:
+    with serving(guide()) as url:
         report = examine(elsewhere(url), pause=0)
     assert "Connection: The chat goes over the net unencrypted (http)." in wrong(report)
 
@@ -558,8 +538,8 @@ def test_a_guide_without_encryption_is_found(guide: Callable[..., Starlette]) ->
 def test_http_that_leads_to_https_is_followed(guide: Callable[..., Starlette], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = Certificate.make(tmp_path, -1, 90)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.certfile))
-    with served(Proxy(guide(), change=hsts), **certificate.options) as secure:
-        with served(Proxy(Starlette(), answer=lambda _: RedirectResponse(f"{secure}/", 301))) as url:
+    with serving(Proxy(guide(), change=hsts), **certificate.options) as secure:
+        with serving(Proxy(Starlette(), answer=lambda _: RedirectResponse(f"{secure}/", 301))) as url:
             report = examine(elsewhere(url), pause=0)
     assert (report.status, report.url) == ("ok", secure)
     assert "http leads to https." in [one.text for one in report.findings]
@@ -644,7 +624,7 @@ def lotse(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_the_command_says_what_is_wrong_and_what_to_do(guide: Callable[..., Starlette]) -> None:
-    with served(guide()) as url:
+    with serving(guide()) as url:
         code, shown, _ = lotse(url, "--origin", SITE)
     assert code == 1
     assert f"{SITE} may not use the chat API" in shown
@@ -653,7 +633,7 @@ def test_the_command_says_what_is_wrong_and_what_to_do(guide: Callable[..., Star
 
 
 def test_the_command_gives_its_findings_to_other_programs(guide: Callable[..., Starlette]) -> None:
-    with served(guide()) as url:
+    with serving(guide()) as url:
         code, shown, _ = lotse(url, "--json")
     body = json.loads(shown)
     assert (code, body["status"], body["url"]) == (0, "ok", url)
