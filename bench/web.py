@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from throttled.asyncio.rate_limiter import per_min
 
-from bot.gateway import limits
-from bot.gateway.__main__ import main
+from bot.gateway.app import create_app
+from bot.settings import settings
+from bot.web import limits
+from bot.web.server import serve
 
 WIDE = 100_000  # calls a minute
 
 if __name__ == "__main__":
     for name in ("conversation_messages", "conversation_calls"):
         limits.LIMITS[name] = per_min(WIDE)
-    main()
+    serve(create_app(), settings())

@@ -60,7 +60,7 @@ def commands(model: str) -> dict[str, str]:
         "engine": f"{python} -m bot.dialogue.engine run --interface 127.0.0.1 --port {config.engine_port} --model {model}"
         " --endpoints endpoints.yml --credentials credentials.yml",
         "actions": f"{python} -m rasa_sdk --actions actions --port {config.actions_port}",
-        "web": f"{python} -m bot.gateway",
+        "web": f"{python} -m bot.web",
     }
 
 

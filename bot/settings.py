@@ -36,6 +36,13 @@ def _port(name: str, default: int) -> int:
     return _integer(name, default, 0, 65_535)
 
 
+def _switch(name: str, default: bool) -> bool:
+    value = os.environ.get(name)
+    if value and value not in ("on", "off"):
+        raise SettingsError(f"{name} must be on or off, but is {value!r}.")
+    return value == "on" if value else default
+
+
 def _list(name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())
 
@@ -70,6 +77,17 @@ class Settings:
     idle_minutes: int  # LOTSE_IDLE_MINUTES: a conversation ends after so many minutes without a message
     absolute_hours: int  # LOTSE_ABSOLUTE_HOURS: a conversation ends after so many hours in any case
     engine_timeout: int  # LOTSE_ENGINE_TIMEOUT: seconds until the gateway gives up on an answer
+    transcript_days: int = 30  # LOTSE_TRANSCRIPT_DAYS: redacted texts are kept so many days for review, with consent
+    structure_hours: int = 48  # LOTSE_STRUCTURE_HOURS: without consent the structure is kept so many hours, without texts
+    callback_days: int = 14  # LOTSE_CALLBACK_DAYS: a call-back request is deleted so many days after it is done
+    callback_states: tuple[str, ...] = ()  # LOTSE_CALLBACK_STATES: states (DE-NW, ...) whose offices call back, or `all`
+    review: bool = True  # LOTSE_REVIEW: `off` leaves the review out of the web process
+    second_factor: bool = True  # LOTSE_REVIEW_SECOND_FACTOR: `off` asks only admins for a second factor
+    review_idle_minutes: int = 30  # LOTSE_REVIEW_IDLE_MINUTES: staff are logged out after so many minutes without a click
+    review_absolute_hours: int = 10  # LOTSE_REVIEW_ABSOLUTE_HOURS: staff are logged out after so many hours in any case
+    public_url: str | None = None  # LOTSE_PUBLIC_URL: address of the web process as people type it, for links in mails
+    smtp_url: str | None = field(default=None, repr=False)  # LOTSE_SMTP_URL: smtp[s]://user:password@host:port, for mails to staff
+    mail_from: str | None = None  # LOTSE_MAIL_FROM: sender of these mails
     _secret: str | None = field(default=None, repr=False)  # LOTSE_SECRET_KEY
 
     @property
@@ -126,5 +144,16 @@ def settings() -> Settings:
         idle_minutes=_integer("LOTSE_IDLE_MINUTES", 30, 1, 24 * 60),
         absolute_hours=_integer("LOTSE_ABSOLUTE_HOURS", 12, 1, 7 * 24),
         engine_timeout=_integer("LOTSE_ENGINE_TIMEOUT", 10, 1, 600),
+        transcript_days=_integer("LOTSE_TRANSCRIPT_DAYS", 30, 1, 90),
+        structure_hours=_integer("LOTSE_STRUCTURE_HOURS", 48, 1, 168),
+        callback_days=_integer("LOTSE_CALLBACK_DAYS", 14, 1, 90),
+        callback_states=_list("LOTSE_CALLBACK_STATES"),
+        review=_switch("LOTSE_REVIEW", True),
+        second_factor=_switch("LOTSE_REVIEW_SECOND_FACTOR", True),
+        review_idle_minutes=_integer("LOTSE_REVIEW_IDLE_MINUTES", 30, 1, 24 * 60),
+        review_absolute_hours=_integer("LOTSE_REVIEW_ABSOLUTE_HOURS", 10, 1, 7 * 24),
+        public_url=(os.environ.get("LOTSE_PUBLIC_URL") or "").rstrip("/") or None,
+        smtp_url=os.environ.get("LOTSE_SMTP_URL") or None,
+        mail_from=os.environ.get("LOTSE_MAIL_FROM") or None,
         _secret=os.environ.get("LOTSE_SECRET_KEY") or None,
     )

@@ -192,6 +192,8 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
         "intent": intent.get("full_retrieval_intent_name") or intent.get("name"),
         "confidence": intent.get("confidence"),
         "need": tracker.get_slot("need"),
+        # Of a button the entities are its payload; only what a text was found to hold is of interest later.
+        "entities": [{"entity": e["entity"], "value": e["value"]} for e in latest.entities] if latest and "text" in call else [],
     }
 
 

@@ -16,14 +16,12 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.routing import Route
 
 from bot.dialogue.engine_key import derived_key
-from bot.gateway import chat, logs
+from bot.gateway import chat
 from bot.gateway.body import BODY_LIMIT
-from bot.gateway.clients import Clients
 from bot.gateway.engine import EngineClient
 from bot.gateway.errors import ApiError, on_api_error, on_http_exception
 from bot.gateway.files import loader, static_file, widget
 from bot.gateway.health import health
-from bot.gateway.limits import Limits
 from bot.gateway.middleware import DoorMiddleware, JsonCORSMiddleware, JsonErrorMiddleware
 from bot.gateway.openapi import VERSION_HEADER, openapi
 from bot.gateway.page import embed_demo, page, page_texts, robots
@@ -34,6 +32,9 @@ from bot.settings import Settings
 from bot.settings import settings as process_settings
 from bot.transcripts import database
 from bot.transcripts.conversations import Conversations
+from bot.web import logs
+from bot.web.clients import Clients
+from bot.web.limits import Limits
 
 logger = logging.getLogger(__name__)
 TIDY_UP_SECONDS = 60

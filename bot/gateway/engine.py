@@ -61,6 +61,7 @@ class EngineMessage:
     language: str
     buttons: tuple[EngineButton, ...]
     referral: dict[str, Any] | None
+    response: str | None = None  # the id of the response
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ class EngineAnswer:
     language: str
     messages: tuple[EngineMessage, ...]
     ended: bool = False  # the person had the conversation deleted
+    intent: str | None = None
+    confidence: float | None = None
+    need: str | None = None
+    entities: tuple[dict[str, str], ...] = ()
 
 
 class EngineClient:
@@ -195,12 +200,25 @@ def _answer(raw: bytes) -> EngineAnswer:
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
         language = body["language"]
         messages = tuple(_message(message, language) for message in body["messages"])
+        understood = _understood(body)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise EngineError("the answer is not as agreed") from None
     if language not in LANGUAGES:
         raise EngineError("the answer is in an unknown language")
     kept = tuple(one for one in messages if one.text or one.buttons or one.referral)
-    return EngineAnswer(language, kept, body.get("ended") is True)
+    return EngineAnswer(language, kept, body.get("ended") is True, **understood)
+
+
+def _understood(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the engine understood; all of it may be missing."""
+    intent, confidence, need = body.get("intent"), body.get("confidence"), body.get("need")
+    entities = tuple({"entity": _text(one["entity"]), "value": str(one["value"])} for one in body.get("entities") or ())
+    return {
+        "intent": None if intent is None else _text(intent),
+        "confidence": None if confidence is None else float(confidence),
+        "need": None if need is None else _text(need),
+        "entities": entities,
+    }
 
 
 def _message(body: Mapping[str, Any], language: str) -> EngineMessage:
@@ -211,7 +229,10 @@ def _message(body: Mapping[str, Any], language: str) -> EngineMessage:
             _text(office["name"])
         for note in referral.get("notes") or ():
             _text(note)
-    return EngineMessage(_text(body["text"] or ""), _text(body.get("language") or language), buttons, referral)
+    response = body.get("response")
+    return EngineMessage(
+        _text(body["text"] or ""), _text(body.get("language") or language), buttons, referral, None if response is None else _text(response)
+    )
 
 
 def _text(value: Any) -> str:

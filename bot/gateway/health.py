@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.gateway.guards import public
-from bot.gateway.logs import describe
 from bot.gateway.services import Services, services
+from bot.web.logs import describe
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.gateway import logs
 from bot.gateway.body import BODY_LIMIT
 from bot.gateway.errors import ApiError
 from bot.gateway.languages import of_request
 from bot.gateway.openapi import API_PREFIX, VERSION_HEADER, api_version
+from bot.web import logs
 
 logger = logging.getLogger(__name__)
 access_log = logging.getLogger(logs.ACCESS)

@@ -13,12 +13,13 @@ from weakref import WeakValueDictionary
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from bot.gateway.clients import Clients
 from bot.gateway.engine import EngineClient, EngineError
-from bot.gateway.limits import Limits
 from bot.gateway.tokens import Tokens
 from bot.settings import Settings
+from bot.transcripts.closing import close_ended
 from bot.transcripts.conversations import Conversations
+from bot.web.clients import Clients
+from bot.web.limits import Limits
 
 logger = logging.getLogger(__name__)
 # An engine that is down is asked so often a minute, not once for each conversation.
@@ -52,12 +53,13 @@ class Services:
         return lock
 
     async def tidy_up(self) -> int:
-        """Delete the conversations that have ended by time, here and in the engine.
+        """Delete the conversations that have ended by time, here and in the engine; count what stays of them.
 
         Returns:
             How many ended.
         """
         expired = await run_in_threadpool(self.store.purge_expired, self.now())
+        await run_in_threadpool(close_ended, self.store.url, self.now())
         await self.forget_pending()
         return len(expired)
 

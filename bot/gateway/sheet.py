@@ -21,10 +21,10 @@ from actions.directory.database import session
 from bot.dialogue.direction import isolate
 from bot.gateway.errors import ApiError
 from bot.gateway.guards import public
-from bot.gateway.logs import describe
 from bot.gateway.page import html, page_language
 from bot.gateway.services import services
 from bot.gateway.texts import language_names, text
+from bot.web.logs import describe
 
 logger = logging.getLogger(__name__)
 MOST_OFFICES = 3  # as many as fit on a page of A4

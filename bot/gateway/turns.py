@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bot.gateway.errors import ApiError
 from bot.gateway.services import Services
 from bot.gateway.texts import text, unavailable
 from bot.transcripts.conversations import LiveConversation, OfferedButton, TurnInProgressError
+from bot.transcripts.records import TurnFacts
 
 logger = logging.getLogger(__name__)
 # A claim outlives the longest turn (the engine may be asked twice) and frees itself if this process dies.
@@ -104,6 +106,23 @@ def to_messages(answer: EngineAnswer) -> tuple[list[dict[str, Any]], dict[str, O
     return messages, offered
 
 
+def facts_of(answer: EngineAnswer, began: float) -> TurnFacts:
+    """Return what is kept of an answer besides its texts.
+
+    Args:
+        answer: the engine's answer.
+        began: when it was asked (``time.perf_counter``).
+    """
+    return TurnFacts(
+        intent=answer.intent,
+        confidence=answer.confidence,
+        need=answer.need,
+        entities=answer.entities,
+        responses=[message.response for message in answer.messages],
+        latency_ms=round((time.perf_counter() - began) * 1000),
+    )
+
+
 async def take_turn(service: Services, conversation: LiveConversation, inquiry: Inquiry) -> list[dict[str, Any]]:
     """Return the answer to what the person sent: the stored one if it was answered before, else a new one.
 
@@ -150,6 +169,7 @@ async def welcome(service: Services, conversation: LiveConversation) -> tuple[st
     """
     buttons: dict[str, OfferedButton] = {}
     language = conversation.language
+    facts, start = TurnFacts(), time.perf_counter()
     try:
         answer = await _start(service, conversation)
         if not answer.messages:
@@ -160,9 +180,9 @@ async def welcome(service: Services, conversation: LiveConversation) -> tuple[st
         messages = own_welcome(service, language)
     else:
         messages, buttons = to_messages(answer)
-        language = answer.language
+        language, facts = answer.language, facts_of(answer, start)
     begun = await run_in_threadpool(service.store.begin_turn, conversation.id, "start", "start", None, service.now())
-    await run_in_threadpool(service.store.finish_turn, conversation.id, begun.id, messages, buttons, language, service.now())
+    await run_in_threadpool(service.store.finish_turn, conversation.id, begun.id, messages, buttons, language, service.now(), facts)
     return language, messages
 
 
@@ -178,6 +198,7 @@ async def _ask(service: Services, conversation: LiveConversation, inquiry: Inqui
         # came to begin after all, it says nothing now.
         await _start(service, conversation)
     language = conversation.language if conversation.language_chosen else None
+    start = time.perf_counter()
     answer = await service.engine.ask(conversation.id, conversation.channel, language, **inquiry.engine)
     messages, buttons = to_messages(answer)
     if not messages and inquiry.kind != "language":
@@ -187,7 +208,10 @@ async def _ask(service: Services, conversation: LiveConversation, inquiry: Inqui
         await run_in_threadpool(service.store.delete, conversation.id, service.now())
         await service.forget(conversation.id)
         return messages
-    stored = await run_in_threadpool(service.store.finish_turn, conversation.id, turn_id, messages, buttons, answer.language, service.now())
+    facts = facts_of(answer, start)
+    stored = await run_in_threadpool(
+        service.store.finish_turn, conversation.id, turn_id, messages, buttons, answer.language, service.now(), facts
+    )
     if not stored:
         # Deleted while the engine was working: it may have written the conversation anew.
         await run_in_threadpool(service.store.pending_deletion, conversation.id, service.now())

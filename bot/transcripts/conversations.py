@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.transcripts import database
+from bot.transcripts import database, records
 from bot.transcripts.models import (
     ANSWERED,
     PROCESSING,
@@ -26,6 +26,7 @@ from bot.transcripts.models import (
     PendingDeletion,
     Turn,
 )
+from bot.transcripts.records import FinishedTurn, TurnFacts
 
 # A conversation of many hundred turns must not make one answer of a megabyte.
 HISTORY_TURNS = 200
@@ -146,20 +147,29 @@ class Conversations:
         self._change(conversation_id, language=language, language_chosen=True, last_activity_at=now)
 
     def set_consent(self, conversation_id: str, consent: bool, now: datetime) -> None:
-        """Note that the person agrees, or no longer agrees, to the review of the conversation."""
-        self._change(conversation_id, consent_to_review=consent, consent_at=now, last_activity_at=now)
+        """Note that the person agrees, or no longer agrees, to the review, and bring the transcript in line with it."""
+        with database.session(self.url) as session:
+            row = session.get(Conversation, conversation_id, with_for_update=True)
+            if row is None:
+                return
+            row.consent_to_review, row.consent_at, row.last_activity_at = consent, now, now
+            turns = session.scalars(select(Turn).where(Turn.conversation_id == conversation_id, Turn.state == ANSWERED).order_by(Turn.id))
+            records.set_consent(session, row, [self._finished(turn) for turn in turns], now)
 
     def set_engine_started(self, conversation_id: str) -> None:
         """Note that the engine knows the conversation."""
         self._change(conversation_id, engine_started=True)
 
     def delete(self, conversation_id: str, now: datetime) -> None:
-        """Delete everything of a conversation here, and note that the engine has to do the same."""
+        """Delete everything of a conversation here, its transcript too, and note that the engine has to do the same."""
         with database.session(self.url) as session:
+            records.forget(session, [conversation_id])
             self._delete(session, [conversation_id], now)
 
     def purge_expired(self, now: datetime) -> list[str]:
         """Delete all conversations that have ended by time, and note them for the engine.
+
+        What is kept for review loses its link to the person by this (``bot.transcripts.closing``).
 
         Returns:
             The ids of the deleted conversations.
@@ -240,8 +250,9 @@ class Conversations:
         buttons: dict[str, OfferedButton],
         language: str,
         now: datetime,
+        facts: TurnFacts | None = None,
     ) -> bool:
-        """Store the answer of a turn, the buttons that it offers and the language of the conversation.
+        """Store the answer of a turn, the buttons that it offers, the language, and what is kept for review.
 
         Returns:
             False if the conversation was deleted in the meantime; then nothing is stored.
@@ -256,12 +267,12 @@ class Conversations:
             )
             if not changed.rowcount:
                 return False
-            session.execute(
-                update(Turn)
-                .where(Turn.id == turn_id, Turn.conversation_id == conversation_id)
-                .values(state=ANSWERED, answer=self._seal(json.dumps(list(messages), ensure_ascii=False)))
-                .execution_options(synchronize_session=False)
-            )
+            turn = session.get(Turn, turn_id)
+            if turn is None:
+                return False
+            turn.state, turn.answer = ANSWERED, self._seal(json.dumps(list(messages), ensure_ascii=False))
+            turn.facts = None if facts is None else self._seal(facts.to_json())
+            records.write(session, session.get(Conversation, conversation_id), self._finished(turn), now)
             if buttons:
                 session.execute(
                     insert(Button),
@@ -320,6 +331,7 @@ class Conversations:
         try:
             with database.session(self.url) as session:
                 session.merge(row)
+                records.set_helpful(session, conversation_id, message_id, helpful)
         except IntegrityError:  # the conversation was deleted in this moment
             return False
         return True
@@ -341,6 +353,11 @@ class Conversations:
     def _delete(session: Session, ids: list[str], now: datetime) -> None:
         session.execute(delete(Conversation).where(Conversation.id.in_(ids)).execution_options(synchronize_session=False))
         _note_for_engine(session, ids, now)
+
+    def _finished(self, turn: Turn) -> FinishedTurn:
+        facts = TurnFacts() if turn.facts is None else TurnFacts.from_json(self._open(turn.facts))
+        question = None if turn.question is None else self._open(turn.question)
+        return FinishedTurn(turn.id, turn.kind, question, self._messages(turn.answer), facts)
 
     def _seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode("utf-8"))

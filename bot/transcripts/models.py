@@ -67,6 +67,7 @@ class Turn(Base):
     created_at = Column(UtcDateTime, nullable=False)
     question = Column(LargeBinary)  # encrypted: the person's text
     answer = Column(LargeBinary)  # encrypted: the messages as JSON
+    facts = Column(LargeBinary)  # encrypted: what the engine understood, as JSON
 
 
 class Button(Base):

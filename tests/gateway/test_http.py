@@ -11,8 +11,8 @@ from bot.gateway import texts
 from bot.gateway.app import ROUTES
 from bot.gateway.errors import CODES
 from bot.gateway.guards import Access
-from bot.gateway.limits import LIMITS
 from bot.gateway.middleware import METHODS
+from bot.web.limits import LIMITS
 
 from .support import code, open_gate
 

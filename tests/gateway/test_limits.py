@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from bot.gateway.clients import Clients
-from bot.gateway.limits import LIMITS, Limits
 from bot.settings import SettingsError
+from bot.web.clients import Clients
+from bot.web.limits import LIMITS, Limits
 
 from .fake_engine import free_port
 from .support import code, open_gate

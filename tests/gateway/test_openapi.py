@@ -23,11 +23,11 @@ from actions.directory import offices, places
 from actions.directory.database import session
 from bot.gateway.app import ROUTES
 from bot.gateway.body import BODY_LIMIT, MESSAGE_LIMIT
-from bot.gateway.limits import LIMITS
 from bot.gateway.openapi import DESCRIPTION, description
 from bot.gateway.texts import source
 from bot.languages import SPOKEN_LANGUAGES
 from bot.transcripts import database
+from bot.web.limits import LIMITS
 
 from .live import LiveGateway, another_address, live_gateway
 from .support import ADDRESS, Chat, Gate, new_id, open_gate

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.gateway import logs
 from bot.settings import PROJECT
+from bot.web import logs
 
 from .fake_engine import free_port
 from .support import ADDRESS, make_settings, new_id, open_gate, shared_engine

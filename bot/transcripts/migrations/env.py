@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from bot.transcripts import record_models, staff_models  # noqa: F401 (their tables join the metadata)
 from bot.transcripts.models import Base
 
 engine = context.config.attributes["engine"]

@@ -7,7 +7,7 @@ import sys
 import traceback
 from types import TracebackType
 
-ACCESS = "bot.gateway.access"
+ACCESS = "bot.web.access"
 
 
 def configure() -> None:

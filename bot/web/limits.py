@@ -21,6 +21,12 @@ LIMITS: dict[str, Quota] = {
     "calls": per_min(240),
     "page": per_min(300),
     "health": per_min(60),
+    # of the review, per client address; an office may stand behind one
+    "review_login": per_duration(timedelta(minutes=10), 40),
+    "review_pages": per_min(600),
+    "review_changes": per_min(240),
+    # of the review, per account
+    "review_account": per_duration(timedelta(minutes=15), 10),
 }
 # GCRA: a caller may use the whole quota at once, and is then told the exact moment of the next free place.
 ALGORITHM = "gcra"
