@@ -13,9 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from actions.directory.models import NEEDS
+from bot.cli_demo import demo
 from bot.cli_directory import directory_app
 from bot.cli_doctor import doctor
 from bot.cli_language import language_app
+from bot.cli_retention import retention_app
+from bot.cli_review import review_app
 from bot.languages import LANGUAGES
 from bot.settings import PROJECT, SettingsError, settings
 
@@ -27,9 +30,12 @@ app = typer.Typer(
 )
 app.add_typer(directory_app, name="directory")
 app.add_typer(language_app, name="language")
+app.add_typer(retention_app, name="retention")
+app.add_typer(review_app, name="review")
 translations_app = typer.Typer(help="Catalogues: update from their German sources, check for completeness.", no_args_is_help=True)
 app.add_typer(translations_app, name="translations")
 app.command()(doctor)
+app.command()(demo)
 out = Console()
 err = Console(stderr=True)
 

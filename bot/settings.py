@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -45,6 +46,14 @@ def _switch(name: str, default: bool) -> bool:
 
 def _list(name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())
+
+
+def _states(name: str) -> tuple[str, ...]:
+    found = _list(name)
+    for one in found:
+        if one != "all" and not re.fullmatch(r"DE-(BB|BE|BW|BY|HB|HE|HH|MV|NI|NW|RP|SH|SL|SN|ST|TH)", one):
+            raise SettingsError(f"{name} must be states such as DE-NW, comma separated, or `all`, but holds {one!r}.")
+    return found
 
 
 def _key_in(path: Path) -> str:
@@ -147,7 +156,7 @@ def settings() -> Settings:
         transcript_days=_integer("LOTSE_TRANSCRIPT_DAYS", 30, 1, 90),
         structure_hours=_integer("LOTSE_STRUCTURE_HOURS", 48, 1, 168),
         callback_days=_integer("LOTSE_CALLBACK_DAYS", 14, 1, 90),
-        callback_states=_list("LOTSE_CALLBACK_STATES"),
+        callback_states=_states("LOTSE_CALLBACK_STATES"),
         review=_switch("LOTSE_REVIEW", True),
         second_factor=_switch("LOTSE_REVIEW_SECOND_FACTOR", True),
         review_idle_minutes=_integer("LOTSE_REVIEW_IDLE_MINUTES", 30, 1, 24 * 60),

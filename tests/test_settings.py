@@ -22,14 +22,24 @@ NUMBERS = {
     "LOTSE_ABSOLUTE_HOURS": ("absolute_hours", 12),
     "LOTSE_ENGINE_TIMEOUT": ("engine_timeout", 10),
 }
+# Limited: what is kept no longer than a number of days must not be kept for years by a slip of the keyboard.
+PERIODS = {
+    "LOTSE_TRANSCRIPT_DAYS": ("transcript_days", 30),
+    "LOTSE_STRUCTURE_HOURS": ("structure_hours", 48),
+    "LOTSE_CALLBACK_DAYS": ("callback_days", 14),
+    "LOTSE_REVIEW_IDLE_MINUTES": ("review_idle_minutes", 30),
+    "LOTSE_REVIEW_ABSOLUTE_HOURS": ("review_absolute_hours", 10),
+}
+SWITCHES = {"LOTSE_REVIEW": "review", "LOTSE_REVIEW_SECOND_FACTOR": "second_factor"}
 TEXTS = ("LOTSE_HOST", "LOTSE_HOME", "LOTSE_MODELS", "LOTSE_DIRECTORY_URL", "LOTSE_TRANSCRIPTS_URL", "LOTSE_TRACKER_URL", "LOTSE_REDIS_URL")
-MORE = ("LOTSE_ALLOWED_ORIGINS", "LOTSE_TRUSTED_PROXIES", "LOTSE_OPERATOR", "LOTSE_SECRET_KEY")
+MORE = ("LOTSE_ALLOWED_ORIGINS", "LOTSE_TRUSTED_PROXIES", "LOTSE_OPERATOR", "LOTSE_SECRET_KEY", "LOTSE_CALLBACK_STATES")
+MAIL = ("LOTSE_PUBLIC_URL", "LOTSE_SMTP_URL", "LOTSE_MAIL_FROM")
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting of this machine or of the test run; afterwards the run's own are read again."""
-    for name in (*NUMBERS, *TEXTS, *MORE):
+    for name in (*NUMBERS, *PERIODS, *SWITCHES, *TEXTS, *MORE, *MAIL):
         monkeypatch.delenv(name, raising=False)
     settings.cache_clear()
     yield
@@ -46,8 +56,10 @@ def test_without_any_variable_everything_has_a_value_for_one_machine() -> None:
     assert made.redis_url is None
     assert made.allowed_origins == made.trusted_proxies == ()
     assert made.operator
-    for attribute, default in NUMBERS.values():
+    for attribute, default in (*NUMBERS.values(), *PERIODS.values()):
         assert getattr(made, attribute) == default
+    assert made.review and made.second_factor
+    assert made.callback_states == () and made.smtp_url is None
 
 
 def test_the_three_databases_are_three() -> None:
@@ -85,6 +97,36 @@ def test_a_number_that_makes_no_sense_is_refused(name: str, value: str, monkeypa
         settings()
 
 
+@pytest.mark.parametrize("name", PERIODS)
+def test_a_period_is_read_and_has_a_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "7")
+    assert getattr(settings(), PERIODS[name][0]) == 7
+    for value in ("0", "-1", "100000", "ten"):
+        monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        with pytest.raises(SettingsError, match=name):
+            settings()
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_on_or_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "off")
+    assert getattr(settings(), SWITCHES[name]) is False
+    monkeypatch.setenv(name, "no")
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match=f"{name} must be on or off"):
+        settings()
+
+
+def test_states_that_call_back_are_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOTSE_CALLBACK_STATES", "DE-NW, DE-HE")
+    assert settings().callback_states == ("DE-NW", "DE-HE")
+    monkeypatch.setenv("LOTSE_CALLBACK_STATES", "NRW")
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match="DE-NW"):
+        settings()
+
+
 @pytest.mark.parametrize("name", ["LOTSE_PORT", "LOTSE_ENGINE_PORT", "LOTSE_ACTIONS_PORT"])
 def test_a_port_beyond_the_last_one_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "65536")
@@ -92,7 +134,7 @@ def test_a_port_beyond_the_last_one_is_refused(name: str, monkeypatch: pytest.Mo
         settings()
 
 
-@pytest.mark.parametrize("name", [*NUMBERS, *TEXTS, *MORE])
+@pytest.mark.parametrize("name", [*NUMBERS, *PERIODS, *SWITCHES, *TEXTS, *MORE, *MAIL])
 def test_an_empty_variable_counts_as_unset(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     unset = settings()
     settings.cache_clear()

@@ -90,7 +90,9 @@ class TranslatedReplies(NaturalLanguageGenerator):
         """Return the text of a response with its placeholders filled, and the language it is in."""
         translated, spoken = translate(DOMAIN, response, self.responses[response][0]["text"], language)
         minutes = format_unit(settings().idle_minutes, "duration-minute", locale=spoken, numbering_system="latn")
-        known = {"operator": settings().operator, "minutes": minutes, **values}
+        # How long a text is kept for review; the retention deletes by the same setting.
+        days = format_unit(settings().transcript_days, "duration-day", locale=spoken, numbering_system="latn")
+        known = {"operator": settings().operator, "minutes": minutes, "days": days, **values}
         return _PLACEHOLDER.sub(lambda m: str(known.get(m.group(1), m.group())), translated), spoken
 
     def translate_button(self, button: dict[str, Any], language: str) -> None:

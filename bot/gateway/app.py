@@ -16,7 +16,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.routing import Route
 
 from bot.dialogue.engine_key import derived_key
-from bot.gateway import chat
+from bot.gateway import callback, chat
 from bot.gateway.body import BODY_LIMIT
 from bot.gateway.engine import EngineClient
 from bot.gateway.errors import ApiError, on_api_error, on_http_exception
@@ -32,6 +32,7 @@ from bot.settings import Settings
 from bot.settings import settings as process_settings
 from bot.transcripts import database
 from bot.transcripts.conversations import Conversations
+from bot.transcripts.redaction import redact
 from bot.web import logs
 from bot.web.clients import Clients
 from bot.web.limits import Limits
@@ -48,6 +49,7 @@ ROUTES = (
     Route("/widget.js", widget),
     Route("/embed-demo", embed_demo),
     Route("/sheet", sheet),
+    *callback.ROUTES,
     Route("/api/openapi.json", openapi),
     Route("/api/chat/sessions", chat.create_session, methods=["POST"]),
     Route("/api/chat/sessions/current", chat.change_session, methods=["PATCH"]),
@@ -113,12 +115,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await run_in_threadpool(database.upgrade, service.settings.transcripts_url)
     # Made small once, now, and not while the first visitor waits.
     await run_in_threadpool(loader)
+    # Takes seconds, and only those who consent need it: nobody waits for it at the start, nor in a transaction later.
+    warming = asyncio.create_task(run_in_threadpool(redact, "", "de"))
     tidying = asyncio.create_task(_tidy_up_for_ever(service))
     try:
         yield
     finally:
         tidying.cancel()
-        await asyncio.gather(tidying, return_exceptions=True)
+        await asyncio.gather(tidying, warming, return_exceptions=True)
         await service.engine.close()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -16,12 +16,15 @@ from starlette.requests import Request
 from bot.gateway.engine import EngineClient, EngineError
 from bot.gateway.tokens import Tokens
 from bot.settings import Settings
+from bot.transcripts import retention
 from bot.transcripts.closing import close_ended
 from bot.transcripts.conversations import Conversations
 from bot.web.clients import Clients
 from bot.web.limits import Limits
 
 logger = logging.getLogger(__name__)
+# Deleting by the night's rules, once an hour: it is cheap when there is nothing to do.
+RETENTION_EVERY = timedelta(hours=1)
 # An engine that is down is asked so often a minute, not once for each conversation.
 FAILURES_A_ROUND = 3
 
@@ -44,6 +47,7 @@ class Services:
     now: Callable[[], datetime] = utc_now
     # Weak: a lock lives as long as somebody holds or awaits it.
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    retention_ran: datetime | None = None
 
     def lock(self, conversation_id: str) -> asyncio.Lock:
         """Return the lock of a conversation, the same for all who ask at the same time."""
@@ -60,6 +64,9 @@ class Services:
         """
         expired = await run_in_threadpool(self.store.purge_expired, self.now())
         await run_in_threadpool(close_ended, self.store.url, self.now())
+        if self.retention_ran is None or self.now() - self.retention_ran >= RETENTION_EVERY:
+            self.retention_ran = self.now()
+            await run_in_threadpool(retention.run, self.settings, self.now())
         await self.forget_pending()
         return len(expired)
 

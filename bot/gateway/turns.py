@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 from starlette.concurrency import run_in_threadpool
 
+from bot.gateway.callback_tickets import tickets
 from bot.gateway.engine import EngineAnswer, EngineBusyError, EngineError
 from bot.gateway.errors import ApiError
 from bot.gateway.services import Services
@@ -201,6 +202,7 @@ async def _ask(service: Services, conversation: LiveConversation, inquiry: Inqui
     start = time.perf_counter()
     answer = await service.engine.ask(conversation.id, conversation.channel, language, **inquiry.engine)
     messages, buttons = to_messages(answer)
+    tickets(service.settings).add_to(messages, conversation.id, service.now())
     if not messages and inquiry.kind != "language":
         raise EngineError("there is no message in the answer")
     if answer.ended:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from bot.transcripts.record_models import Transcript
 from bot.transcripts.staff_models import AuditEntry
 
 # Who acts when nobody is logged in.
@@ -69,24 +68,30 @@ def write(
 
 
 def blank(session: Session, object_kind: str, object_keys: Sequence[str]) -> None:
-    """Take out of the trail what entries say about objects that are deleted; the entries stay."""
-    for key in object_keys:
-        session.execute(
-            update(AuditEntry)
-            .where(AuditEntry.object_kind == object_kind, AuditEntry.object_key == key)
-            .values(details="", object_key="", blanked=True)
-            .execution_options(synchronize_session=False)
-        )
+    """Take out of the trail what entries say about objects that are deleted (at most 500 at once); the entries stay."""
+    session.execute(
+        update(AuditEntry)
+        .where(AuditEntry.object_kind == object_kind, AuditEntry.object_key.in_(object_keys))
+        .values(details="", object_key="", blanked=True)
+        .execution_options(synchronize_session=False)
+    )
 
 
-def blank_of_conversations(session: Session, conversation_ids: Sequence[str]) -> None:
-    """Blank the entries on the transcripts of live conversations that are being deleted."""
-    keys = session.scalars(select(Transcript.key).where(Transcript.conversation_id.in_(conversation_ids))).all()
-    blank(session, "transcript", keys)
+def newer(session: Session, action: str, than: str) -> bool:
+    """Return whether the newest entry of one action is newer than the newest of another (or there is none of that)."""
+    last = {one: session.scalar(select(func.max(AuditEntry.id)).where(AuditEntry.action == one)) or 0 for one in (action, than)}
+    return last[action] > last[than]
 
 
 def entries(
-    session: Session, *, before: int | None = None, action: str = "", staff_name: str = "", object_key: str = "", limit: int = 50
+    session: Session,
+    *,
+    before: int | None = None,
+    action: str = "",
+    staff_name: str = "",
+    object_key: str = "",
+    object_kind: str = "",
+    limit: int = 50,
 ) -> list[Entry]:
     """Return entries, the newest first.
 
@@ -96,6 +101,7 @@ def entries(
         action: only actions that begin so.
         staff_name: only of this person.
         object_key: only on this object.
+        object_kind: only on objects of this kind.
         limit: how many at the most.
     """
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
@@ -107,6 +113,8 @@ def entries(
         query = query.where(AuditEntry.staff_name == staff_name)
     if object_key:
         query = query.where(AuditEntry.object_key == object_key)
+    if object_kind:
+        query = query.where(AuditEntry.object_kind == object_kind)
     return [
         Entry(
             row.id,

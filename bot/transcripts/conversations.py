@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.transcripts import database, records
+from bot.transcripts import database, deletion, records
 from bot.transcripts.models import (
     ANSWERED,
     PROCESSING,
@@ -148,13 +148,22 @@ class Conversations:
 
     def set_consent(self, conversation_id: str, consent: bool, now: datetime) -> None:
         """Note that the person agrees, or no longer agrees, to the review, and bring the transcript in line with it."""
+        answered = select(Turn).where(Turn.conversation_id == conversation_id, Turn.state == ANSWERED).order_by(Turn.id)
+        ready: dict[int, FinishedTurn] = {}
+        if consent:
+            with database.session(self.url) as session:
+                row = session.get(Conversation, conversation_id)
+                language = row.language if row else ""
+                turns = [self._finished(turn) for turn in session.scalars(answered)]
+            ready = {turn.turn_id: records.redacted(turn, language) for turn in turns}
         with database.session(self.url) as session:
             row = session.get(Conversation, conversation_id, with_for_update=True)
             if row is None:
                 return
             row.consent_to_review, row.consent_at, row.last_activity_at = consent, now, now
-            turns = session.scalars(select(Turn).where(Turn.conversation_id == conversation_id, Turn.state == ANSWERED).order_by(Turn.id))
-            records.set_consent(session, row, [self._finished(turn) for turn in turns], now)
+            # A turn that was answered in the meantime is redacted in here.
+            finished = [ready.get(turn.id) or self._finished(turn) for turn in session.scalars(answered)]
+            records.set_consent(session, row, finished, now)
 
     def set_engine_started(self, conversation_id: str) -> None:
         """Note that the engine knows the conversation."""
@@ -163,7 +172,7 @@ class Conversations:
     def delete(self, conversation_id: str, now: datetime) -> None:
         """Delete everything of a conversation here, its transcript too, and note that the engine has to do the same."""
         with database.session(self.url) as session:
-            records.forget(session, [conversation_id])
+            deletion.forget_person(session, [conversation_id])
             self._delete(session, [conversation_id], now)
 
     def purge_expired(self, now: datetime) -> list[str]:
@@ -257,6 +266,10 @@ class Conversations:
         Returns:
             False if the conversation was deleted in the meantime; then nothing is stored.
         """
+        ready: FinishedTurn | None = None
+        if self._consents(conversation_id):
+            question = self._question(turn_id)
+            ready = records.redacted(FinishedTurn(turn_id, "", question, messages), language)
         with database.session(self.url) as session:
             # The conversation first: its row is locked from here on, so a deletion comes before or after all of it.
             changed = session.execute(
@@ -272,7 +285,8 @@ class Conversations:
                 return False
             turn.state, turn.answer = ANSWERED, self._seal(json.dumps(list(messages), ensure_ascii=False))
             turn.facts = None if facts is None else self._seal(facts.to_json())
-            records.write(session, session.get(Conversation, conversation_id), self._finished(turn), now)
+            finished = replace(self._finished(turn), redacted=ready.redacted if ready else {})
+            records.write(session, session.get(Conversation, conversation_id), finished, now)
             if buttons:
                 session.execute(
                     insert(Button),
@@ -353,6 +367,15 @@ class Conversations:
     def _delete(session: Session, ids: list[str], now: datetime) -> None:
         session.execute(delete(Conversation).where(Conversation.id.in_(ids)).execution_options(synchronize_session=False))
         _note_for_engine(session, ids, now)
+
+    def _consents(self, conversation_id: str) -> bool:
+        with database.session(self.url) as session:
+            return bool(session.scalar(select(Conversation.consent_to_review).where(Conversation.id == conversation_id)))
+
+    def _question(self, turn_id: int) -> str | None:
+        with database.session(self.url) as session:
+            sealed = session.scalar(select(Turn.question).where(Turn.id == turn_id))
+        return None if sealed is None else self._open(sealed)
 
     def _finished(self, turn: Turn) -> FinishedTurn:
         facts = TurnFacts() if turn.facts is None else TurnFacts.from_json(self._open(turn.facts))

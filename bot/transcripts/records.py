@@ -9,29 +9,29 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from bot.transcripts import audit, notifications
+from bot.transcripts import notifications
 from bot.transcripts.models import Conversation
 from bot.transcripts.record_models import (
     GUIDE,
     OUTCOMES,
     PERSON,
-    CallbackRequest,
     Note,
     Transcript,
+    TranscriptLabel,
     TranscriptNeed,
     TranscriptOffice,
     TranscriptTurn,
     Undo,
     Verdict,
 )
-from bot.transcripts.redaction import redact
+from bot.transcripts.redaction import Redacted, redact
 
 FALLBACK_INTENT = "nlu_fallback"
 CRISIS = "crisis"
@@ -91,6 +91,19 @@ class FinishedTurn:
     question: str | None
     messages: Sequence[Mapping[str, Any]]
     facts: TurnFacts = field(default_factory=TurnFacts)
+    # The redacted texts by the id of their message, None for the person's.
+    redacted: Mapping[str | None, Redacted] = field(default_factory=dict)
+
+
+def redacted(turn: FinishedTurn, language: str) -> FinishedTurn:
+    """Return a turn whose texts are redacted already.
+
+    Redaction takes milliseconds, and seconds at the first time: no transaction should wait for it.
+    """
+    texts: dict[str | None, Redacted] = {None: redact(turn.question or "", language)}
+    for message in turn.messages:
+        texts[message.get("id")] = redact(message.get("text") or "", message.get("language") or language)
+    return replace(turn, redacted=texts)
 
 
 def write(session: Session, conversation: Conversation, turn: FinishedTurn, now: datetime) -> None:
@@ -140,7 +153,7 @@ def write(session: Session, conversation: Conversation, turn: FinishedTurn, now:
             latency_ms=turn.facts.latency_ms,
         )
         session.add(_kept(row, transcript, turn))
-    for table in (TranscriptNeed, TranscriptOffice):
+    for table in (TranscriptNeed, TranscriptOffice, TranscriptLabel):
         session.execute(
             update(table)
             .where(table.transcript_id == transcript.id)
@@ -190,13 +203,6 @@ def set_helpful(session: Session, conversation_id: str, message_id: str, helpful
     )
     unhelpful = select(TranscriptTurn.id).where(TranscriptTurn.transcript_id == transcript.id, TranscriptTurn.helpful.is_(False))
     transcript.not_helpful = session.execute(unhelpful.limit(1)).first() is not None
-
-
-def forget(session: Session, conversation_ids: Sequence[str]) -> None:
-    """Delete transcripts and call-back requests of live conversations: the persons want their data deleted."""
-    audit.blank_of_conversations(session, conversation_ids)
-    for table in (Transcript, CallbackRequest):
-        session.execute(delete(table).where(table.conversation_id.in_(conversation_ids)).execution_options(synchronize_session=False))
 
 
 def _of_conversation(session: Session, conversation_id: str) -> Transcript | None:
@@ -280,8 +286,11 @@ def _kept(row: TranscriptTurn, transcript: Transcript, turn: FinishedTurn) -> Tr
         message = next((one for one in turn.messages if one.get("id") == row.message_id), {})
         said = message.get("text")
         if message.get("referral"):
-            row.referral = json.dumps(message["referral"], ensure_ascii=False)
-    found = redact(said or "", row.language)
+            # The address of the call-back form is the person's alone.
+            shown = {key: value for key, value in message["referral"].items() if key != "callback"}
+            row.referral = json.dumps(shown, ensure_ascii=False)
+    key = None if row.author == PERSON else row.message_id
+    found = turn.redacted[key] if key in turn.redacted else redact(said or "", row.language)
     row.text = found.text
     row.redacted = json.dumps(found.kinds) if found.kinds else None
     return row

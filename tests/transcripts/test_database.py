@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from bot.transcripts import database
+from bot.transcripts import database, record_models, staff_models  # noqa: F401 (their tables join the metadata)
 from bot.transcripts.models import Base
 
 
@@ -22,8 +22,13 @@ def migrated(folder: Path) -> str:
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
+    def ours(name: str | None, kind: str, _parents: object) -> bool:
+        # The search index differs between the databases, and SQLite keeps a table of its own for ids.
+        return kind != "table" or not str(name).startswith(("transcript_search", "sqlite_"))
+
     with database.engine(migrated(tmp_path)).connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": ours})
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
@@ -41,7 +46,7 @@ def test_the_first_migration_can_be_undone(tmp_path: Path) -> None:
     command.downgrade(config, "base")
     with database.engine(url).connect() as connection:
         names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
-    assert names == ["alembic_version"]
+    assert [name for name in names if not name.startswith("sqlite_")] == ["alembic_version"]
 
 
 @pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("secure_delete", 1), ("busy_timeout", 5000)])

@@ -6,9 +6,12 @@ import threading
 import uuid
 from datetime import datetime, timedelta, timezone
 
+from sqlalchemy import select
+
 from bot.transcripts import database
 from bot.transcripts.conversations import Conversations, OfferedButton, TurnInProgressError
 from bot.transcripts.models import Base
+from bot.transcripts.record_models import Transcript, TranscriptTurn
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 
@@ -36,8 +39,11 @@ def test_a_conversation_lives_and_leaves_nothing(postgres_url: str) -> None:
     assert store.purge_expired(NOW + timedelta(minutes=30)) == [conversation.id]
     with database.session(postgres_url) as session:
         for table in Base.metadata.sorted_tables:
-            if table.name != "pending_deletion":
+            if table.name not in ("pending_deletion", "transcript", "transcript_turn"):
                 assert session.execute(table.select()).all() == [], table.name
+        # Without consent the structure stays for the figures, without a word and without a way back to the person.
+        assert session.execute(select(Transcript.conversation_id, Transcript.consent)).all() == [(None, False)]
+        assert set(session.execute(select(TranscriptTurn.text)).scalars()) == {None}
 
 
 def test_of_many_who_claim_or_begin_at_once_one_succeeds(postgres_url: str) -> None:
