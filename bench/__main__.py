@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
-from bench import fuzz, long, lookup, pipelines, report, results, serve, turns
+from bench import fuzz, long, lookup, pipelines, redaction, report, results, serve, turns
 from bench.client import NotAnswered
 from bench.guide import GuideFailed
 from bench.options import Options, quick
@@ -22,6 +22,7 @@ from bot.settings import PROJECT
 # In the order in which they run: the longest last.
 BENCHMARKS: dict[str, Callable[[Options], Result]] = {
     "lookup": lookup.run,
+    "redaction": redaction.run,
     "serve": serve.run,
     "turns": turns.run,
     "long": long.run,
@@ -33,6 +34,7 @@ REPORT = "report"
 _EPILOG = """\
 benchmarks:
   lookup     finding offices in the directory, in one process, also with 5,000 made-up offices more
+  redaction  personal data found and lost in made-up messages, time for one; writes docs/redaction.md
   serve      `lotse serve`: start to first answer, memory of each process
   turns      turns over the chat API: one client, then 20 at once
   long       turn 100 of a conversation against turn 5

@@ -268,8 +268,8 @@ class Conversations:
         """
         ready: FinishedTurn | None = None
         if self._consents(conversation_id):
-            question = self._question(turn_id)
-            ready = records.redacted(FinishedTurn(turn_id, "", question, messages), language)
+            kind, question = self._asked(turn_id)
+            ready = records.redacted(FinishedTurn(turn_id, kind, question, messages, facts or TurnFacts()), language)
         with database.session(self.url) as session:
             # The conversation first: its row is locked from here on, so a deletion comes before or after all of it.
             changed = session.execute(
@@ -372,10 +372,10 @@ class Conversations:
         with database.session(self.url) as session:
             return bool(session.scalar(select(Conversation.consent_to_review).where(Conversation.id == conversation_id)))
 
-    def _question(self, turn_id: int) -> str | None:
+    def _asked(self, turn_id: int) -> tuple[str, str | None]:
         with database.session(self.url) as session:
-            sealed = session.scalar(select(Turn.question).where(Turn.id == turn_id))
-        return None if sealed is None else self._open(sealed)
+            found = session.execute(select(Turn.kind, Turn.question).where(Turn.id == turn_id)).one_or_none()
+        return ("", None) if found is None else (found.kind, None if found.question is None else self._open(found.question))
 
     def _finished(self, turn: Turn) -> FinishedTurn:
         facts = TurnFacts() if turn.facts is None else TurnFacts.from_json(self._open(turn.facts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from bot.transcripts.record_models import Notification
@@ -25,3 +25,8 @@ def note(session: Session, kind: str, object_key: str, state: str | None, now: d
     known = select(Notification.id).where(Notification.kind == kind, Notification.object_key == object_key)
     if session.execute(known).first() is None:
         session.add(Notification(kind=kind, object_key=object_key, state=state, created_at=now, attempts=0))
+
+
+def withdraw(session: Session, object_key: str) -> None:
+    """Take back the mails that wait on something that staff can no longer read."""
+    session.execute(delete(Notification).where(Notification.object_key == object_key).execution_options(synchronize_session=False))

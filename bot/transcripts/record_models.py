@@ -97,6 +97,17 @@ class Transcript(Base):
             sqlite_where=text("assigned_to IS NOT NULL"),
             postgresql_where=text("assigned_to IS NOT NULL"),
         ),
+        # What stands on top of the new ones.
+        Index(
+            "transcript_urgent",
+            "review_state",
+            "last_activity_at",
+            "id",
+            sqlite_where=text("crisis OR dangerous"),
+            postgresql_where=text("crisis OR dangerous"),
+        ),
+        # Tells how many are less sure than asked for; the few that are very unsure are found by it.
+        Index("transcript_by_confidence", "min_confidence", "last_activity_at"),
         Index(
             "transcript_fallback",
             "last_activity_at",
@@ -165,8 +176,10 @@ class Verdict(Base):
     intent_right = Column(Boolean)
     right_intent = Column(String(60))
     answer = Column(String(10))
-    # Chosen at the first export and kept: an example of the training set must never come into the evaluation set.
+    # Kept from the first export on, also if the message is judged anew: an example of the training set must never come into
+    # the evaluation set.
     purpose = Column(String(10))
+    purpose_fixed_at = Column(UtcDateTime)
     staff_id = Column(Integer, ForeignKey("staff.id", ondelete="SET NULL"))
     created_at = Column(UtcDateTime, nullable=False)
     exported_at = Column(UtcDateTime)
@@ -178,6 +191,7 @@ class Label(Base):
     __tablename__ = "label"
     id = Column(Integer, primary_key=True)
     name = Column(String(40), nullable=False, unique=True)
+    deleted_at = Column(UtcDateTime)  # put away, and to be restored until it is purged
 
 
 class TranscriptLabel(Base):
@@ -253,6 +267,7 @@ class Notification(Base):
     object_key = Column(String(22), nullable=False)
     created_at = Column(UtcDateTime, nullable=False)
     attempts = Column(Integer, nullable=False, default=0)
+    delivered = Column(Text, nullable=False, default="")  # comma separated accounts that have it already
     __table_args__ = (UniqueConstraint("kind", "object_key", name="uq_notification_object"),)
 
 

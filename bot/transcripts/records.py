@@ -48,6 +48,17 @@ NO_ANSWER = frozenset(
         "utter_place_give_up",
     }
 )
+# Responses that repeat what the person wrote; all others are texts of ours, with names of places and operator at most, in
+# which redaction would only take words for names. A test compares this with the placeholders in ``domain.yml``.
+ECHOES = frozenset(
+    {
+        "utter_ask_which_place",
+        "utter_ask_which_place_many",
+        "utter_place_unknown",
+        "utter_place_unknown_near",
+        "utter_postcode_unknown",
+    }
+)
 # Responses that answer a question by themselves, besides those of ``faq/...``.
 ANSWERS = frozenset({"utter_programme_info", "utter_immigration_law"})
 
@@ -101,9 +112,17 @@ def redacted(turn: FinishedTurn, language: str) -> FinishedTurn:
     Redaction takes milliseconds, and seconds at the first time: no transaction should wait for it.
     """
     texts: dict[str | None, Redacted] = {None: redact(turn.question or "", language)}
-    for message in turn.messages:
-        texts[message.get("id")] = redact(message.get("text") or "", message.get("language") or language)
+    for number, message in enumerate(turn.messages):
+        response = turn.facts.responses[number] if number < len(turn.facts.responses) else None
+        texts[message.get("id")] = _redacted_answer(message.get("text") or "", response, turn.kind, message.get("language") or language)
     return replace(turn, redacted=texts)
+
+
+def _redacted_answer(text: str, response: str | None, kind: str, language: str) -> Redacted:
+    """Redact a text of the guide where it may repeat what the person wrote; where it comes from is said by ``response``."""
+    if response in ECHOES or (response is None and kind != "start"):
+        return redact(text, language)
+    return Redacted(text)
 
 
 def write(session: Session, conversation: Conversation, turn: FinishedTurn, now: datetime) -> None:
@@ -186,8 +205,10 @@ def set_consent(session: Session, conversation: Conversation, turns: Sequence[Fi
             notifications.note(session, CRISIS, transcript.key, transcript.state, now)
         return
     # What reviewers have written meanwhile is about the text that is gone.
+    transcript.dangerous = False
     for table in (Verdict, Note, Undo):
         session.execute(delete(table).where(table.transcript_id == transcript.id).execution_options(synchronize_session=False))
+    notifications.withdraw(session, transcript.key)
 
 
 def set_helpful(session: Session, conversation_id: str, message_id: str, helpful: bool) -> None:
@@ -290,7 +311,12 @@ def _kept(row: TranscriptTurn, transcript: Transcript, turn: FinishedTurn) -> Tr
             shown = {key: value for key, value in message["referral"].items() if key != "callback"}
             row.referral = json.dumps(shown, ensure_ascii=False)
     key = None if row.author == PERSON else row.message_id
-    found = turn.redacted[key] if key in turn.redacted else redact(said or "", row.language)
+    if key in turn.redacted:
+        found = turn.redacted[key]
+    elif row.author == PERSON:
+        found = redact(said or "", row.language)
+    else:
+        found = _redacted_answer(said or "", row.response, row.kind, row.language)
     row.text = found.text
     row.redacted = json.dumps(found.kinds) if found.kinds else None
     return row

@@ -1,24 +1,28 @@
 """The search over the redacted words of ended conversations: FTS5 in SQLite, a ``tsvector`` in PostgreSQL.
 
-Words are folded alike for both (``actions.directory.text.fold_word``), so that "Koln" finds "Köln" everywhere. A
-conversation is indexed when it has ended: what a person deletes in the chat has never been in the index, which is hard to
-wipe. What leaves the index later (retention, staff) is wiped by :func:`compact`.
+Words are folded alike for both (``actions.directory.text.fold_word``), and words with umlauts are kept in both spellings
+that people use, so that "Koln" and "Koeln" find "Köln" everywhere. A conversation is indexed when it has ended: what a
+person deletes in the chat has never been in the index, which is hard to wipe. What leaves the index later (retention,
+staff) is wiped by :func:`compact`.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from sqlalchemy import Integer, column, select, table, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
-from actions.directory.text import fold_word
+from actions.directory.text import fold_word, without_umlauts
 from bot.transcripts.record_models import PERSON, TranscriptTurn
 
 INDEX = table("transcript_search", column("id", Integer))
 _WORD = re.compile(r"\w+")
+# Vowel signs, lengthening strokes and hidden hyphens stand inside of words, and most people do without.
+_INSIDE = re.compile("[\u064b-\u065f\u0670\u0640\u00ad]")
 # A word of so many letters also finds longer words that begin with it; of shorter ones there would be too many.
 PREFIX_FROM = 3
 WORDS_SEARCHED = 8
@@ -28,7 +32,26 @@ LONGEST_WORD, LONGEST_TEXT = 60, 200_000
 
 def words(said: str) -> list[str]:
     """Return the folded words of a text, in their order."""
-    return [fold_word(word)[:LONGEST_WORD] for word in _WORD.findall(said[:LONGEST_TEXT]) if fold_word(word).isalnum()]
+    return [folded for word in _split(said) if (folded := _folded(word))]
+
+
+def indexed(said: str) -> list[str]:
+    """Return the words under which a text is found: its own, and those of who writes it without umlauts."""
+    found: list[str] = []
+    for word in _split(said):
+        folded, plain = _folded(word), _folded(without_umlauts(word))
+        found += [one for one in ((folded,) if folded == plain else (folded, plain)) if one]
+    return found
+
+
+def _split(said: str) -> list[str]:
+    return _WORD.findall(_INSIDE.sub("", unicodedata.normalize("NFC", said[:LONGEST_TEXT])))
+
+
+def _folded(word: str) -> str:
+    """Return a word as it is compared; "" if nothing of it is a letter or a digit."""
+    folded = fold_word(word)
+    return folded[:LONGEST_WORD] if folded.isalnum() else ""
 
 
 def add(session: Session, transcript_id: int) -> None:
@@ -87,7 +110,7 @@ def _words_of(session: Session, transcript_id: int) -> list[str]:
         .where(TranscriptTurn.transcript_id == transcript_id, TranscriptTurn.author == PERSON, TranscriptTurn.text.is_not(None))
         .order_by(TranscriptTurn.position)
     )
-    return words(" ".join(session.scalars(query)))
+    return indexed(" ".join(session.scalars(query)))
 
 
 def _postgres(session: Session) -> bool:

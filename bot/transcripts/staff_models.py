@@ -20,6 +20,7 @@ class Staff(Base):
     password_hash = Column(String(200), nullable=False)
     # An account that somebody else made begins with a password that must be changed.
     must_change_password = Column(Boolean, nullable=False, default=False)
+    password_until = Column(UtcDateTime)  # a one-time password is good until then; empty for a password of one's own
     roles = Column(String(60), nullable=False)  # comma separated
     states = Column(String(120), nullable=False, default="")  # comma separated regions of a reviewer; "" is all
     language = Column(String(2), nullable=False, default="de")
@@ -31,6 +32,8 @@ class Staff(Base):
     locked_until = Column(UtcDateTime)
     created_at = Column(UtcDateTime, nullable=False)
     disabled_at = Column(UtcDateTime)
+    # The audit trail names accounts by their ids: the id of a deleted one must never come back for somebody else.
+    __table_args__ = {"sqlite_autoincrement": True}
 
 
 class EmergencyCode(Base):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from sqlalchemy import func, select
 
+from bot.settings import PROJECT
 from bot.transcripts import database, figures
 from bot.transcripts.closing import close_ended
 from bot.transcripts.conversations import Conversations, LiveConversation
@@ -26,7 +29,7 @@ from bot.transcripts.record_models import (
     TranscriptTurn,
     Verdict,
 )
-from bot.transcripts.records import TurnFacts
+from bot.transcripts.records import ANSWERS, ECHOES, NO_ANSWER, TurnFacts
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 SAID = "Ich heiße Fatima Al-Sayed, Tel. 0176 55 12 34 89, Krankenschwester in Dortmund"
@@ -231,3 +234,29 @@ def test_a_button_has_no_part_in_the_lowest_confidence(store: Conversations) -> 
     say(store, conversation, "Anerkennung", kind="button", confidence=0.1)
     assert transcript(store).min_confidence is None
     assert transcript(store).messages == 1
+
+
+def test_only_answers_that_repeat_the_person_are_redacted(store: Conversations) -> None:
+    conversation = begin(store)
+    store.set_consent(conversation.id, True, NOW)
+    said = [
+        message("Den Ort „Fatima Al-Sayed“ kenne ich nicht. Tel. 0176 55 12 34 89"),
+        message("Ich bin ein Programm. Tel. 0176 55 12 34 89"),
+    ]
+    say(store, conversation, "x", *said, responses=["utter_place_unknown", "utter_bot_challenge"])
+    echo, own = [turn.text for turn in transcript(store).turns if turn.author == GUIDE][-2:]
+    assert "0176" not in echo
+    assert own == said[1]["text"]
+
+
+def test_every_response_that_holds_words_of_the_person_is_known() -> None:
+    responses = YAML(typ="safe").load(PROJECT / "domain.yml")["responses"]
+    # {place} of these is the directory's name of a place that was found.
+    found = {"utter_referral", "utter_referral_next_best", "utter_referral_course", "utter_title_state"}
+    holding = {
+        name
+        for name, variations in responses.items()
+        if set(re.findall(r"{(\w+)}", variations[0]["text"])) - {"operator", "minutes", "days", "date", "sources"}
+    }
+    assert holding - found == ECHOES
+    assert NO_ANSWER | ANSWERS <= set(responses)

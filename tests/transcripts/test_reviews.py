@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from bot.transcripts import database, labels, reading, reviews
+from bot.transcripts import database, labels, reading, review_steps, reviews
 from bot.transcripts.record_models import DONE, IN_REVIEW, NEW, Note, Notification, Transcript, TranscriptTurn, Undo, Verdict
 from bot.transcripts.redaction import Redacted
 from bot.transcripts.reviews import By, NotPossible
@@ -205,7 +205,7 @@ def test_only_the_own_note_is_taken_away(session: Session, transcript: Transcrip
 
 def test_every_step_is_taken_back_in_turn(session: Session, transcript: Transcript, staff: Staff) -> None:
     person, guide, _, _ = turns(session, transcript)
-    beginning = reviews._snapshot(session, transcript)
+    beginning = review_steps.snapshot(session, transcript)
     steps: list[tuple[Callable[[By], Any], list[str]]] = [
         (lambda by: reviews.judge_need(transcript, False, "crisis"), ["need", "review"]),
         (lambda by: reviews.judge_intent(session, transcript, person, by, False, "crisis", KNOWN), ["verdict"]),
@@ -220,13 +220,13 @@ def test_every_step_is_taken_back_in_turn(session: Session, transcript: Transcri
     ]
     states = []
     for number, (step, _) in enumerate(steps):
-        states.append((reviews._snapshot(session, transcript), transcript.dangerous))
+        states.append((review_steps.snapshot(session, transcript), transcript.dangerous))
         do(session, transcript, staff, step, number)
     for (_, expected), (state, dangerous) in reversed(list(zip(steps, states, strict=True))):
         assert undo(session, transcript, staff) == expected
-        assert reviews._snapshot(session, transcript) == state
+        assert review_steps.snapshot(session, transcript) == state
         assert transcript.dangerous == dangerous
-    assert reviews._snapshot(session, transcript) == beginning
+    assert review_steps.snapshot(session, transcript) == beginning
     with pytest.raises(NotPossible, match="nothing_to_undo"):
         undo(session, transcript, staff)
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
     op.create_table('label',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=40), nullable=False),
+    sa.Column('deleted_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('name')
     )
@@ -47,6 +48,7 @@ def upgrade() -> None:
     sa.Column('object_key', sa.String(length=22), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('delivered', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('kind', 'object_key', name='uq_notification_object')
     )
@@ -56,6 +58,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(length=120), nullable=False),
     sa.Column('password_hash', sa.String(length=200), nullable=False),
     sa.Column('must_change_password', sa.Boolean(), nullable=False),
+    sa.Column('password_until', sa.DateTime(), nullable=True),
     sa.Column('roles', sa.String(length=60), nullable=False),
     sa.Column('states', sa.String(length=120), nullable=False),
     sa.Column('language', sa.String(length=2), nullable=False),
@@ -68,7 +71,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('disabled_at', sa.DateTime(), nullable=True),
     sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('email')
+    sa.UniqueConstraint('email'),
+    sqlite_autoincrement=True,
     )
     op.create_table('callback_request',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -186,6 +190,8 @@ def upgrade() -> None:
         batch_op.create_index('transcript_crisis', ['last_activity_at', 'id'], unique=False, sqlite_where=sa.text('crisis'), postgresql_where=sa.text('crisis'))
         batch_op.create_index('transcript_dangerous', ['last_activity_at', 'id'], unique=False, sqlite_where=sa.text('dangerous'), postgresql_where=sa.text('dangerous'))
         batch_op.create_index('transcript_fallback', ['last_activity_at', 'id'], unique=False, sqlite_where=sa.text('fallbacks > 0'), postgresql_where=sa.text('fallbacks > 0'))
+        batch_op.create_index('transcript_by_confidence', ['min_confidence', 'last_activity_at'], unique=False)
+        batch_op.create_index('transcript_urgent', ['review_state', 'last_activity_at', 'id'], unique=False, sqlite_where=sa.text('crisis OR dangerous'), postgresql_where=sa.text('crisis OR dangerous'))
         batch_op.create_index('transcript_not_helpful', ['last_activity_at', 'id'], unique=False, sqlite_where=sa.text('not_helpful'), postgresql_where=sa.text('not_helpful'))
         batch_op.create_index('transcript_unanswered', ['last_activity_at', 'id'], unique=False, sqlite_where=sa.text('unanswered'), postgresql_where=sa.text('unanswered'))
 
@@ -276,6 +282,7 @@ def upgrade() -> None:
     sa.Column('right_intent', sa.String(length=60), nullable=True),
     sa.Column('answer', sa.String(length=10), nullable=True),
     sa.Column('purpose', sa.String(length=10), nullable=True),
+    sa.Column('purpose_fixed_at', sa.DateTime(), nullable=True),
     sa.Column('staff_id', sa.Integer(), nullable=True),
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('exported_at', sa.DateTime(), nullable=True),
@@ -326,6 +333,8 @@ def downgrade() -> None:
     op.drop_table('note')
     with op.batch_alter_table('transcript', schema=None) as batch_op:
         batch_op.drop_index('transcript_unanswered', sqlite_where=sa.text('unanswered'), postgresql_where=sa.text('unanswered'))
+        batch_op.drop_index('transcript_by_confidence')
+        batch_op.drop_index('transcript_urgent')
         batch_op.drop_index('transcript_not_helpful', sqlite_where=sa.text('not_helpful'), postgresql_where=sa.text('not_helpful'))
         batch_op.drop_index('transcript_fallback', sqlite_where=sa.text('fallbacks > 0'), postgresql_where=sa.text('fallbacks > 0'))
         batch_op.drop_index('transcript_dangerous', sqlite_where=sa.text('dangerous'), postgresql_where=sa.text('dangerous'))
