@@ -59,6 +59,12 @@ def fill(url: str | None = None, data: Path | None = None) -> FillResult:
     return result
 
 
+def prepare(url: str) -> None:
+    """Bring the tables to the newest version and load nothing; two processes may call it at the same time."""
+    with _alone(url):
+        upgrade(url)
+
+
 @contextmanager
 def _alone(url: str) -> Iterator[None]:
     """Keep other processes out: two that create the tables at the same time would stop with an error."""

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from actions.directory import models
+from actions.directory import changes, models
 from actions.directory.database import PROJECT
 from actions.directory.models import ABROAD, NEEDS, District, Meta, Office
-from actions.directory.office_rows import COLUMNS, OfficeRow, PlaceIndex, Problem, Row, check_row, state_prefixes
+from actions.directory.office_rows import COLUMNS, FORMULA, OfficeRow, PlaceIndex, Problem, Row, check_row, state_prefixes
 
 MAX_BYTES = 20 * 1024 * 1024
 # A small XLSX can unpack to gigabytes, and a sheet can claim a million rows.
@@ -73,7 +73,12 @@ def read_rows(path: Path, may_be_empty: bool = False) -> list[Row]:
     _check_header(path, header)
     if len(lines) == 1 and not may_be_empty:
         raise TableError(f"{path.name} has a header but no rows.")
-    return [Row(line, dict(zip(header, cells, strict=False)), len(cells)) for line, cells in lines[1:]]
+    return [Row(line, dict(zip(header, map(_unquoted, cells), strict=False)), len(cells)) for line, cells in lines[1:]]
+
+
+def _unquoted(cell: str) -> str:
+    """Take away the mark with which a spreadsheet is told that a cell is text, not a formula (``'+49 231 ...``)."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -267,18 +272,26 @@ def plan(session: Session, offices: Iterable[OfficeRow], replace: bool = False) 
     return made
 
 
-def apply(session: Session, plan: Plan, source: str = "own", folder: Path | None = None) -> Path | None:
+def apply(
+    session: Session,
+    plan: Plan,
+    source: str = "own",
+    folder: Path | None = None,
+    who: str = changes.COMMAND,
+    action: str = changes.IMPORT,
+) -> Path | None:
     """Carry out a plan in one transaction, after saving the previous state; return the file with that state.
 
     The session is committed, or rolled back if anything fails. ``source`` is ``shipped`` for the offices that come
-    with the project; ``folder`` is where the previous state is kept (:func:`backup_folder`).
+    with the project; ``folder`` is where the previous state is kept (:func:`backup_folder`). ``who`` and ``action``
+    stand in the history (:mod:`actions.directory.changes`).
 
     Raises:
         DirectoryChangedError: if the directory is not the one that the plan was made for.
     """
     backup: Path | None = None
     try:
-        _lock(session)
+        lock(session)
         stored = stored_offices(session)
         if fingerprint(stored) != plan.state:
             raise DirectoryChangedError("The directory was changed by somebody else meanwhile. Please import again.")
@@ -287,7 +300,8 @@ def apply(session: Session, plan: Plan, source: str = "own", folder: Path | None
             return None
         if stored or source == "own":
             backup = _keep(stored, folder or backup_folder())
-        _write(session, plan)
+        write(session, plan)
+        _remember(session, plan, stored, source, who, action)
         state = fingerprint(stored_offices(session))
         if source == "shipped":
             set_meta(session, "offices_state", state)
@@ -305,16 +319,27 @@ def apply(session: Session, plan: Plan, source: str = "own", folder: Path | None
     return backup
 
 
-def _lock(session: Session) -> None:
-    """Let only one import write at a time, from the comparison to the commit."""
+def lock(session: Session) -> None:
+    """Let only one import or edit write at a time, from the comparison to the commit."""
     if session.get_bind().dialect.name == "sqlite":
         session.execute(text("UPDATE meta SET value = value WHERE key = ''"))  # takes SQLite's one write lock
     else:
         session.execute(text("LOCK TABLE office IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _write(session: Session, plan: Plan) -> None:
-    places = PlaceIndex(session)
+def _remember(session: Session, plan: Plan, stored: dict[str, OfficeRow], source: str, who: str, action: str) -> None:
+    """Write the history of a plan; the first filling with the shipped offices is its beginning and no part of it."""
+    if source == "shipped":
+        who, action = changes.PROJECT, changes.SHIPPED
+    if stored or source != "shipped":
+        after: list[OfficeRow | str] = [*plan.added, *(change.office for change in plan.changed)]
+        after += [office.id for office in plan.removed]
+        changes.record_table(session, who, action, stored, after)
+
+
+def write(session: Session, plan: Plan, places: PlaceIndex | None = None) -> None:
+    """Write a plan into the tables, without history and commit; the caller holds the :func:`lock`."""
+    places = places or PlaceIndex(session)
     changed = [change.office for change in plan.changed]
     for row in [*plan.removed, *changed]:
         session.delete(session.get(Office, row.id))
@@ -358,20 +383,28 @@ def export(session: Session, path: Path) -> int:
     return len(offices)
 
 
-def write_table(path: Path, offices: Iterable[OfficeRow]) -> None:
-    """Write offices as a table; the file appears only when it is complete."""
+def write_table(path: Path, offices: Iterable[OfficeRow], for_excel: bool = False) -> None:
+    """Write offices as a table; the file appears only when it is complete.
+
+    ``for_excel`` makes a CSV file that a German Excel opens in columns, and in which a phone number that begins with +
+    stays a text (``'+49 ...``); it can be imported again.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.suffix.lower() == ".xlsx":
             _write_xlsx(partial, offices)
         else:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            with partial.open("w", encoding="utf-8-sig" if for_excel else "utf-8", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS, delimiter=";" if for_excel else ",", lineterminator="\r\n" if for_excel else "\n")
                 writer.writeheader()
-                writer.writerows(office.cells() for office in offices)
+                writer.writerows(_for_excel(office.cells()) if for_excel else office.cells() for office in offices)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _for_excel(cells: dict[str, str]) -> dict[str, str]:
+    return {column: f"'{value}" if value[:1] in FORMULA else value for column, value in cells.items()}
 
 
 def _write_xlsx(path: Path, offices: Iterable[OfficeRow]) -> None:
@@ -386,6 +419,8 @@ def _write_xlsx(path: Path, offices: Iterable[OfficeRow]) -> None:
         sheet.append([value or None for value in office.cells().values()])
     for cells in sheet.iter_rows():
         for cell in cells:
+            if cell.data_type == "f":
+                cell.data_type = "s"  # whatever begins with = is text here, never a formula
             cell.number_format = "@"  # text: Excel must not cut leading zeros when somebody edits a postcode
     for cell in sheet[1]:
         cell.font = Font(bold=True)
@@ -427,6 +462,7 @@ def undo(session: Session) -> Undone | None:
 
     Raises:
         ProblemsError: if the kept state breaks today's rules; nothing is changed.
+        DirectoryChangedError: if offices were edited one by one since then, which the undo would throw away.
     """
     newest = next(iter(backups()), None)
     if newest is None:
@@ -436,7 +472,15 @@ def undo(session: Session) -> Undone | None:
     if any(not p.warning for p in problems):
         raise ProblemsError([p for p in problems if not p.warning])
     made = plan(session, offices, replace=True)
-    kept = apply(session, made, folder=backup_folder() / "undone")
+    # After the plan: what is edited later still makes `apply` refuse.
+    edited = changes.single_changes_since(session, datetime.strptime(newest.stem, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc))
+    if edited:
+        names = ", ".join(sorted({change.office_id for change in edited})[:5])
+        raise DirectoryChangedError(
+            f"Since that import offices were edited one by one ({names}). Going back would lose these edits: undo them in the "
+            f"history of the review first, or see what would be lost with: lotse directory import {newest} --replace --dry-run"
+        )
+    kept = apply(session, made, folder=backup_folder() / "undone", action=changes.IMPORT_UNDO)
     newest.unlink()
     return Undone(newest, made, kept)
 

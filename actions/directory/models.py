@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Date, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, Date, DateTime, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import declarative_base, relationship
 
 Base: Any = declarative_base()
@@ -181,3 +181,18 @@ class Meta(Base):
     key = Column(String(40), primary_key=True)
     value = Column(Text, nullable=False)
     changed_at = Column(DateTime, nullable=False)
+
+
+class OfficeChange(Base):
+    """One change of one office: who, when, and all cells before and after (none before: added; none after: removed)."""
+
+    __tablename__ = "office_change"
+    id = Column(Integer, primary_key=True)
+    at = Column(DateTime, nullable=False)  # UTC
+    who = Column(String(120), nullable=False)
+    office_id = Column(String(80), nullable=False)  # no foreign key: the history outlives the office
+    action = Column(String(20), nullable=False)
+    before = Column(JSON(none_as_null=True))
+    after = Column(JSON(none_as_null=True))
+    undone_by = Column(Integer, ForeignKey("office_change.id"))
+    __table_args__ = (Index("office_change_by_office", "office_id", "id"),)

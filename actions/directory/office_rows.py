@@ -46,7 +46,7 @@ _HOURS = re.compile(rf"({_DAY}(?:-{_DAY})?(?:,{_DAY}(?:-{_DAY})?)*) (off|\d\d:\d
 _SPAN = re.compile(r"(\d\d:[0-5]\d)-(\d\d:[0-5]\d)")
 _LIMITS = {"name": 200, "carrier": 300, "street": 200, "city": 120, "coverage_note": 300, "remark": 10_000}
 _CONTACT_LIMIT = 300
-_FORMULA = ("=", "+", "-", "@")
+FORMULA = ("=", "+", "-", "@")
 _TRUE_FALSE = {"true": True, "false": False, "wahr": True, "falsch": False}  # German Excel writes WAHR and FALSCH
 
 
@@ -272,7 +272,7 @@ def _unsafe(column: str, text: str) -> str | None:
         return "contains HTML; write plain text"
     # A spreadsheet runs such a cell as a formula when the exported table is opened.
     # Items of lists count too: they are sorted, so each may come first.
-    if any(item.strip()[:1] in _FORMULA for item in text.split(";") if column != "phone" or item.strip()[:1] != "+"):
+    if any(item.strip()[:1] in FORMULA for item in text.split(";") if column != "phone" or item.strip()[:1] != "+"):
         return "begins like a spreadsheet formula (=, +, - or @)"
     return None
 

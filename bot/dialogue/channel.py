@@ -26,7 +26,7 @@ from bot.dialogue.direction import isolate_message
 from bot.dialogue.engine_key import engine_key
 from bot.dialogue.nlg import language_button, language_of
 from bot.dialogue.tracker_store import LotseTrackerStore
-from bot.nlu.intent import selected_answer
+from bot.nlu.intent import need_of, selected_answer
 
 logger = logging.getLogger(__name__)
 
@@ -186,12 +186,14 @@ async def _turn(agent: Any, conversation: str, call: dict[str, Any]) -> dict[str
             await replies.send_response(conversation, {**notice, "utter_action": "utter_directory_down"})
     latest = tracker.latest_message
     intent = (latest.intent if latest else None) or {}
+    name = intent.get("full_retrieval_intent_name") or intent.get("name")
     return {
         "language": tracker.get_slot("language") or "de",
         "messages": replies.messages,
-        "intent": intent.get("full_retrieval_intent_name") or intent.get("name"),
+        "intent": name,
         "confidence": intent.get("confidence"),
-        "need": tracker.get_slot("need"),
+        # A question with a fixed answer belongs to a need, too, although it sets no slot.
+        "need": (need_of(name) if name else None) or tracker.get_slot("need"),
         # Of a button the entities are its payload; only what a text was found to hold is of interest later.
         "entities": [{"entity": e["entity"], "value": e["value"]} for e in latest.entities] if latest and "text" in call else [],
     }

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from bot.gateway.engine import EngineClient, EngineError
 from bot.gateway.tokens import Tokens
 from bot.settings import Settings
-from bot.transcripts import retention
+from bot.transcripts import mails, retention
 from bot.transcripts.closing import close_ended
 from bot.transcripts.conversations import Conversations
 from bot.web.clients import Clients
@@ -68,6 +68,8 @@ class Services:
             self.retention_ran = self.now()
             await run_in_threadpool(retention.run, self.settings, self.now())
         await self.forget_pending()
+        # Last: a mail server that does not answer must not keep anything from being deleted.
+        await run_in_threadpool(mails.send_waiting, self.settings, self.now())
         return len(expired)
 
     async def forget_pending(self) -> None:

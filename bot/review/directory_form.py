@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from actions.directory import changes, database, importer, office_edit, office_list
 from actions.directory.fill import prepare
-from actions.directory.models import NEEDS, OFFICE_KINDS
+from actions.directory.models import ABROAD, NEEDS, OFFICE_KINDS
 from actions.directory.office_rows import APPOINTMENTS, CONFIDENCES, OfficeRow, PlaceIndex, Problem
 from bot.languages import LANGUAGES
 from bot.review import directory_problems, directory_words
@@ -194,7 +194,7 @@ def _name(code: str, language: str) -> str:
 
 
 def _areas() -> list[str]:
-    return [*office_edit.coverage_choices()[:2], *state_codes()]
+    return ["DE", ABROAD, *state_codes()]
 
 
 def _order(column: str) -> int:

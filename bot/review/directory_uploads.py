@@ -1,4 +1,7 @@
-"""Tables that were uploaded and wait to be confirmed: kept in ``LOTSE_HOME/uploads``, deleted afterwards or after an hour."""
+"""Tables that were uploaded and wait to be confirmed in ``LOTSE_HOME/uploads``.
+
+They are deleted afterwards; those that nobody came back for, with the next upload after an hour.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ held and had ended. The same seed makes the same conversations.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from collections import Counter
@@ -14,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import bindparam, column, func, insert, select, table, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -39,6 +41,8 @@ from bot.transcripts.record_models import (
 from bot.transcripts.records import ANSWERS, NO_ANSWER
 
 AT_ONCE = 5_000
+# Stands for "no value" in what PostgreSQL reads.
+_NULL = "\\N"
 # Name of a label and the share of the transcripts that have it.
 LABELS = {"Gute Antwort": 0.02, "Übersetzung prüfen": 0.01, "Verzeichnis prüfen": 0.005, "Für die Schulung": 0.001}
 # A label that is on so many transcripts, however many there are.
@@ -295,6 +299,7 @@ def _carry(row: dict[str, Any], one: _Exchange, helpful: bool | None) -> None:
 
 
 def _write(session: Session, batch: _Batch) -> None:
+    postgres = session.get_bind().dialect.name == "postgresql"
     for model, rows in (
         (Transcript, batch.transcripts),
         (TranscriptTurn, batch.turns),
@@ -302,19 +307,28 @@ def _write(session: Session, batch: _Batch) -> None:
         (TranscriptOffice, batch.offices),
         (TranscriptLabel, batch.labels),
     ):
-        if rows:
+        if rows and postgres:
+            _copy(session, model.__tablename__, rows)
+        elif rows:
             session.execute(insert(model.__table__), rows)
-    if not batch.words:
-        return
-    if session.get_bind().dialect.name == "postgresql":
-        index = table("transcript_search", column("id"), column("words"))
-        # "says" has another name than its column: only so it is a parameter of a function.
-        session.execute(
-            insert(index).values(id=bindparam("id"), words=func.to_tsvector("simple", bindparam("says"))),
-            [{"id": one["id"], "says": one["words"]} for one in batch.words],
-        )
-    else:
+    if batch.words and postgres:
+        session.execute(text("CREATE TEMPORARY TABLE said (id INTEGER, words TEXT) ON COMMIT DROP"))
+        _copy(session, "said", batch.words)
+        session.execute(text("INSERT INTO transcript_search (id, words) SELECT id, to_tsvector('simple', words) FROM said"))
+    elif batch.words:
         session.execute(text("INSERT INTO transcript_search (rowid, words) VALUES (:id, :words)"), batch.words)
+
+
+def _copy(session: Session, table: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows into a table of PostgreSQL: several times as fast as INSERT."""
+    columns = list(rows[0])
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerows([_NULL if row[name] is None else row[name] for name in columns] for row in rows)
+    lines.seek(0)
+    names = ", ".join(f'"{name}"' for name in columns)
+    with session.connection().connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv, NULL '{_NULL}')", lines)
 
 
 def _count(session: Session, counts: Counter[tuple[date, str, str]]) -> None:

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Review:
     settings: Settings
     clock: Clock
     services: ReviewServices
-    browsers: list[TestClient] = field(default_factory=list)
+    visitors: int = 0
 
     def session(self) -> Any:
         """Open a session on the transcripts."""
@@ -82,7 +82,10 @@ class Review:
 
     def browser(self) -> Browser:
         """Return a browser in which nobody is logged in."""
-        client = TestClient(self.app, base_url="http://review.test", raise_server_exceptions=True, follow_redirects=False)
+        # An address of its own: the limits count by address.
+        self.visitors += 1
+        address = (f"10.{self.visitors >> 16}.{self.visitors >> 8 & 255}.{self.visitors & 255}", 50000)
+        client = TestClient(self.app, base_url="http://review.test", client=address, follow_redirects=False)
         return Browser(client, self)
 
     def log_in(self, *roles: str, states: Sequence[str] = (), **more: Any) -> Browser:

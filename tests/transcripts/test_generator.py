@@ -109,7 +109,7 @@ def test_the_search_finds_what_was_said_and_can_forget_it(session: Session) -> N
 
 def test_labels_are_frequent_and_rare(session: Session) -> None:
     query = select(Label.name, func.count(TranscriptLabel.transcript_id)).outerjoin(TranscriptLabel).group_by(Label.name)
-    counts = {name: number for name, number in session.execute(query)}
+    counts = {row[0]: row[1] for row in session.execute(query)}
     assert set(counts) == {*LABELS, RARE_LABEL}
     assert counts[RARE_LABEL] == RARE
 
