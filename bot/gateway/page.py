@@ -26,7 +26,7 @@ from bot.languages import SPOKEN_LANGUAGES, own_name
 
 HERE = Path(__file__).parent
 # Texts that the widget never shows: pages, errors (they come with the answer), the printed sheet.
-_NOT_IN_WIDGET = ("page.", "error.", "welcome", "unavailable", "noscript", "sheet.", "need.", "bring.", "launcher.open")
+_NOT_IN_WIDGET = ("page.", "error.", "welcome", "unavailable", "noscript", "sheet.", "need.", "bring.", "callback.", "launcher.open")
 _SHEET_TITLE = "sheet.title"  # the subject of the message to the own phone
 COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-z]{3,30}")
 

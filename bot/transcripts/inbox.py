@@ -19,7 +19,7 @@ from bot.transcripts.record_models import DONE, IN_REVIEW, NEW, PERSON, REVIEW_S
 from bot.transcripts.staff_models import REVIEWER, Staff
 from bot.transcripts.staff_sessions import SignedIn
 
-__all__ = ["InboxFilter", "page", "counts", "urgent", "next_unreviewed", "visible", "reviewers"]
+__all__ = ["InboxFilter", "page", "cursor_of", "counts", "urgent", "next_unreviewed", "visible", "reviewers"]
 
 PAGE = 50
 # Tabs say "more than" beyond this.
@@ -79,8 +79,8 @@ def page(session: Session, staff: SignedIn, asked: InboxFilter, cursor: str = ""
             return page(session, staff, asked, "", limit)
     return Page(
         rows=rows(session, [id_ for id_, _ in found]),
-        newer=_write_cursor("newer", found[0]) if found and (place is not None if older else more) else None,
-        older=_write_cursor("older", found[-1]) if found and (more if older else True) else None,
+        newer=cursor_of("newer", found[0]) if found and (place is not None if older else more) else None,
+        older=cursor_of("older", found[-1]) if found and (more if older else True) else None,
     )
 
 
@@ -206,7 +206,8 @@ def _excerpt(said: str) -> str:
     return line if len(line) <= EXCERPT else line[:EXCERPT].rsplit(" ", 1)[0] + " …"
 
 
-def _write_cursor(direction: str, place: tuple[int, datetime]) -> str:
+def cursor_of(direction: str, place: tuple[int, datetime]) -> str:
+    """Return the word for the page next to a row (its id and time), ``older`` or ``newer``."""
     return f"{direction}.{(place[1] - _EPOCH) // timedelta(microseconds=1)}.{place[0]}"
 
 

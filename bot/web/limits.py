@@ -21,6 +21,8 @@ LIMITS: dict[str, Quota] = {
     "calls": per_min(240),
     "page": per_min(300),
     "health": per_min(60),
+    # also those that are refused because something in the form is wrong
+    "callbacks": per_duration(timedelta(minutes=10), 20),
     # of the review, per client address; an office may stand behind one
     "review_login": per_duration(timedelta(minutes=10), 40),
     "review_pages": per_min(600),

@@ -27,6 +27,10 @@ PUBLIC = {
     ("GET", "/widget.js"),
     ("GET", "/embed-demo"),
     ("GET", "/sheet"),
+    ("GET", "/callback"),
+    ("POST", "/callback"),
+    ("GET", "/callback/withdraw"),
+    ("POST", "/callback/withdraw"),
     ("GET", "/api/openapi.json"),
     ("POST", "/api/chat/sessions"),
 }

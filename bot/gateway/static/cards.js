@@ -145,8 +145,14 @@ export class Cards {
     return [
       cards.length ? element("ul", { class: "offices" }, ...cards) : null,
       notes.length ? element("ul", { class: "notes", ...tongue }, ...notes) : null,
+      data.callback ? element("p", { class: "tools" }, this.page("card.callback", new URL(data.callback, this.home))) : null,
       cards.length ? this.tools(data) : null,
     ].filter(Boolean);
+  }
+
+  // A page of the guide, in a window of its own.
+  page(key, href) {
+    return this.label("a", key, { class: "button", href, target: "_blank", rel: "noopener", title: this.text("office.new_window") });
   }
 
   // ---------------------------------------------------------------- taking an office along
@@ -193,7 +199,7 @@ export class Cards {
       const body = `${this.plain(data)}\n\n${sheet}`.trim();
       send = this.label("a", "card.email", { class: "button", href: `mailto:?subject=${encodeURIComponent(this.text("sheet.title"))}&body=${encodeURIComponent(body)}` });
     }
-    const print = sheet && this.label("a", "card.print", { class: "button", href: sheet, target: "_blank", rel: "noopener", title: this.text("office.new_window") });
+    const print = sheet && this.page("card.print", sheet);
     return element("div", { class: "tools" }, copy, send, print, said);
   }
 }

@@ -40,7 +40,7 @@ _WHO = re.compile(r"(?:[^\W\d_]|[.\-'])+(?:[ ][^\W\d_a-zß-ÿа-я](?:[^\W\d_]|[
 _CARE_OF = re.compile(r"(?<!\w)c[ ]?/[ ]?o[ :.]{0,2}(?=[^\W\d_])", re.IGNORECASE)
 
 
-class AddressRecognizer(EntityRecognizer):  # type: ignore[misc]
+class AddressRecognizer(EntityRecognizer):
     """Finds the street part of addresses around words for streets."""
 
     def __init__(self, language: str, lexicon: Lexicon) -> None:

@@ -38,7 +38,7 @@ _LINKS = frozenset(
 )
 
 
-class BirthDateRecognizer(EntityRecognizer):  # type: ignore[misc]
+class BirthDateRecognizer(EntityRecognizer):
     """Finds dates of birth; the months come from the word lists."""
 
     def __init__(self, language: str, words: Words) -> None:

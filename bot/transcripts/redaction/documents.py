@@ -27,7 +27,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d|\d{1,2}[./]\d{1,2}[./](?:19|20)?\d\d|\d{1,2}[
 _TAIL_UNIT = re.compile(r"[ \t]{0,2}([^\W\d_]+|[€$£%])")
 
 
-class DocumentRecognizer(EntityRecognizer):  # type: ignore[misc]
+class DocumentRecognizer(EntityRecognizer):
     """Finds the numbers after such words as "Aktenzeichen", "passport number", "مشتری شماره"."""
 
     def __init__(self, language: str, words: Words) -> None:

@@ -52,7 +52,7 @@ def own(artifacts: NlpArtifacts) -> Artifacts:
     return artifacts
 
 
-class WordEngine(NlpEngine):  # type: ignore[misc]
+class WordEngine(NlpEngine):
     """Tokens by our own rules for all languages; a spaCy pipeline finds persons where one is given or installed.
 
     A spaCy vocabulary keeps every word that it has seen. Names of people must not stay in memory for as long as the

@@ -28,7 +28,7 @@ _VERB_BEGINNINGS = ("ي", "ت", "ن", "ا", "س", "م", "ل", "ب", "و", "ف", 
 _END_OF_SIGNATURE = re.compile(r"[ \t]*(?:$|[\n,.;:!()\-\[|/\ue000])")
 
 
-class NameRecognizer(EntityRecognizer):  # type: ignore[misc]
+class NameRecognizer(EntityRecognizer):
     """Finds names by rules and lists; uses the persons of a spaCy model additionally."""
 
     def __init__(self, language: str, lexicon: Lexicon) -> None:

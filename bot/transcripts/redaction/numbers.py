@@ -28,7 +28,7 @@ _GROUPS = re.compile(r"\d+")
 _IBAN = re.compile(r"(?<![^\W_])([A-Za-z])[ ]?([A-Za-z])[ .\-:]{0,2}\d[ .\-]?\d(?=[ .\-/_·•|*\n]{0,3}[A-Za-z0-9])")
 
 
-class NumberRecognizer(EntityRecognizer):  # type: ignore[misc]
+class NumberRecognizer(EntityRecognizer):
     """Finds runs of digits, however they are split, and says whether they are telephone numbers."""
 
     def __init__(self, language: str, words: Words) -> None:
@@ -132,7 +132,7 @@ def _postcodes(written: str) -> bool:
     return len(groups) > 1 and ("-" in written or not written.startswith("0"))
 
 
-class IbanRecognizer(EntityRecognizer):  # type: ignore[misc]
+class IbanRecognizer(EntityRecognizer):
     """Finds IBANs of all countries, in any grouping and case; the checksum may be wrong, some digits missing."""
 
     def __init__(self, language: str, words: Words) -> None:

@@ -39,7 +39,7 @@ def shape_patterns(words: Words) -> list[Pattern]:
     return [Pattern(shape["name"], shape["regex"], 0.75) for shape in words.general["shapes"]]
 
 
-class MailRecognizer(PatternRecognizer):  # type: ignore[misc]
+class MailRecognizer(PatternRecognizer):
     """Finds e-mail addresses.
 
     Presidio's own recognizer asks tldextract whether the domain is one, which fetches a list from the network, and
@@ -50,7 +50,7 @@ class MailRecognizer(PatternRecognizer):  # type: ignore[misc]
         super().__init__("email", "e-mail addresses", language, patterns, global_regex_flags=FLAGS)
 
 
-class ShapeRecognizer(PatternRecognizer):  # type: ignore[misc]
+class ShapeRecognizer(PatternRecognizer):
     """Finds document numbers by their shape."""
 
     def __init__(self, language: str, patterns: list[Pattern]) -> None:
