@@ -8,11 +8,13 @@ the id of the response, or the place where a text of the widget stands.
 from __future__ import annotations
 
 import gettext
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Union
 
 from babel import Locale
+from babel.dates import format_timedelta
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
@@ -112,3 +114,17 @@ def _find(domain: str, context: str, german: str, language: str) -> tuple[Text |
         if found:
             return found, candidate
     return None, "de"
+
+
+def period(language: str, **length: int) -> str:
+    """Return a length of time in words: ``period("tr", days=30)`` -> "30 gün".
+
+    ``babel.units`` has no patterns for days and minutes in some of our languages; those for time spans are complete.
+
+    Args:
+        language: the language.
+        length: days, hours or minutes, as ``timedelta`` takes them; exactly one of them.
+    """
+    (unit,) = length
+    # No number of days is called months.
+    return str(format_timedelta(timedelta(**length), granularity=unit.rstrip("s"), threshold=10_000, locale=language))

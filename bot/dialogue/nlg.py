@@ -19,14 +19,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel.dates import format_date
-from babel.units import format_unit
 from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 from ruamel.yaml import YAML
 
-from bot.dialogue.catalogues import translate
+from bot.dialogue.catalogues import period, translate
 from bot.languages import SPOKEN_LANGUAGES, own_name
 from bot.settings import PROJECT, settings
 
@@ -89,9 +88,9 @@ class TranslatedReplies(NaturalLanguageGenerator):
     def text(self, response: str, language: str, values: dict[str, Any]) -> tuple[str, str]:
         """Return the text of a response with its placeholders filled, and the language it is in."""
         translated, spoken = translate(DOMAIN, response, self.responses[response][0]["text"], language)
-        minutes = format_unit(settings().idle_minutes, "duration-minute", locale=spoken, numbering_system="latn")
+        minutes = period(spoken, minutes=settings().idle_minutes)
         # How long a text is kept for review; the retention deletes by the same setting.
-        days = format_unit(settings().transcript_days, "duration-day", locale=spoken, numbering_system="latn")
+        days = period(spoken, days=settings().transcript_days)
         known = {"operator": settings().operator, "minutes": minutes, "days": days, **values}
         return _PLACEHOLDER.sub(lambda m: str(known.get(m.group(1), m.group())), translated), spoken
 

@@ -15,13 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from bot.dialogue.catalogues import period
 from bot.gateway import languages
 from bot.gateway.body import MESSAGE_LIMIT
 from bot.gateway.files import OPEN, version
 from bot.gateway.guards import public
 from bot.gateway.middleware import content_security_policy
 from bot.gateway.services import services
-from bot.gateway.texts import contacts, direction, texts
+from bot.gateway.texts import contacts, direction, text, texts
 from bot.languages import SPOKEN_LANGUAGES, own_name
 
 HERE = Path(__file__).parent
@@ -103,15 +104,18 @@ async def page_texts(request: Request) -> Response:
     if language not in SPOKEN_LANGUAGES:
         raise HTTPException(404)
     headers = {**OPEN, "Cache-Control": "public, max-age=300", "Vary": "Accept-Encoding"}
-    raw, packed = _widget_texts(language, services(request).settings.operator)
+    used = services(request).settings
+    raw, packed = _widget_texts(language, used.operator, used.transcript_days)
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
     return Response(raw, media_type="application/json", headers=headers)
 
 
 @lru_cache(maxsize=32)
-def _widget_texts(language: str, operator: str) -> tuple[bytes, bytes]:
+def _widget_texts(language: str, operator: str, days: int) -> tuple[bytes, bytes]:
     spoken = {key: value for key, value in texts(language).items() if key == _SHEET_TITLE or not key.startswith(_NOT_IN_WIDGET)}
+    # How long a conversation can be read, from the setting by which the retention deletes it.
+    spoken["consent.question"] = text("consent.question", language, days=period(language, days=days))
     body = {
         "language": language,
         "direction": direction(language),

@@ -307,7 +307,7 @@ async def test_a_request_can_be_made_after_the_conversation_has_ended(tmp_path: 
 
 @pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
 def test_only_the_link_of_the_form_is_among_the_texts_of_the_widget(language: str) -> None:
-    raw, _ = _widget_texts(language, "Ein Verein e. V.")
+    raw, _ = _widget_texts(language, "Ein Verein e. V.", 30)
     assert b'"card.callback"' in raw
     assert b'"callback.' not in raw
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from datetime import datetime, timedelta, timezone
@@ -12,7 +13,12 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
+from actions.directory.text import strip_invisible
 from bot.cli import app
+from bot.dialogue.catalogues import period
+from bot.dialogue.nlg import TranslatedReplies
+from bot.gateway.page import _widget_texts
+from bot.languages import SPOKEN_LANGUAGES
 from bot.settings import PROJECT, Settings
 from bot.settings import settings as process_settings
 from bot.transcripts import audit, database, retention
@@ -211,3 +217,27 @@ def test_settings_and_document_name_the_same_periods() -> None:
         found = re.search(rf"(\d+) {unit}[^|]*?\(`{name}`\)", document)
         assert found and int(found[1]) == default, name
     assert f"höchstens {retention.OPEN_CALLBACK_DAYS} Tage" in document
+
+
+@pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
+def test_the_notices_of_every_language_follow_the_setting_by_which_is_deleted(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOTSE_TRANSCRIPT_DAYS", "17")
+    monkeypatch.setenv("LOTSE_IDLE_MINUTES", "23")
+    process_settings.cache_clear()
+    try:
+        answer = TranslatedReplies().reply("utter_faq/privacy", language, {})["text"]
+    finally:
+        monkeypatch.undo()
+        process_settings.cache_clear()
+    question = json.loads(_widget_texts(language, "Verein", 17)[0])["texts"]["consent.question"]
+    for said in (answer, question):
+        assert period(language, days=17) in strip_invisible(said)
+        assert "duration" not in said
+    assert period(language, minutes=23) in strip_invisible(answer)
+    used = make_settings(tmp_path, transcript_days=17)
+    database.upgrade(used.transcripts_url)
+    young, old = add(used, age=timedelta(days=17, minutes=-1)), add(used, age=timedelta(days=17))
+    retention.run(used, NOW)
+    assert keys(used) == {young} != {old}
