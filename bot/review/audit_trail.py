@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,10 +14,29 @@ from bot.review.guards import Visit, staff_page
 from bot.review.names import state_name
 from bot.review.pages import render
 from bot.transcripts import audit, staff
+from bot.transcripts.staff import Account
 from bot.transcripts.staff_models import ADMIN
 
 PAGE = 50
 ACTION = "audit.action."
+# Details that hold the id of an account.
+PEOPLE = ("to", "staff")
+# Where the words for the values of details stand.
+WORDS = (
+    "audit.value",
+    "role",
+    "need",
+    "review_state",
+    "callbacks.status",
+    "conversation.answer",
+    "conversation.reason",
+    "callbacks.reason",
+    "conversation.intent",
+    "conversation.topic",
+    "conversation.kind",
+    "directory.field",
+    "corrections.stand",
+)
 NOBODY = (audit.SYSTEM, audit.PERSON, audit.COMMAND)
 
 
@@ -63,7 +83,7 @@ def trail(visit: Visit) -> Response:
         who=lambda name: texts.text(f"audit.who.{name}", visit.language) if name in NOBODY else name,
         what=lambda name: _text(f"{ACTION}{name}", name, visit.language),
         kind=lambda name: _text(f"audit.kind.{name}", name, visit.language),
-        details=lambda entry: _details(entry, visit.language),
+        details=lambda entry: _details(entry, known, visit.language),
     )
 
 
@@ -81,24 +101,33 @@ def _groups(language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
     return [(group, _text(f"audit.group.{group.rstrip('.')}", group, language), actions) for group, actions in groups.items()]
 
 
-def _details(entry: audit.Entry, language: str) -> list[tuple[str, str]]:
-    # No region is all of them; any other empty list is a dash.
-    every = texts.text("staff.regions_all", language)
-    return [
-        (_text(f"audit.detail.{name}", name, language), every if value == [] and name.startswith("states") else _shown(value, language))
-        for name, value in entry.details.items()
-    ]
+def _details(entry: audit.Entry, known: Mapping[str, Account], language: str) -> list[tuple[str, str]]:
+    def shown(name: str, value: Any) -> str:
+        if value == [] and name.startswith("states"):
+            return texts.text("staff.regions_all", language)  # no region is all of them
+        if name in PEOPLE and str(value) in known:
+            return known[str(value)].name
+        return str(value) if name == "name" else _shown(value, language)
+
+    return [(_text(f"audit.detail.{name}", name, language), shown(name, value)) for name, value in entry.details.items()]
 
 
 def _shown(value: Any, language: str) -> str:
     if isinstance(value, bool):
         return texts.text("names.yes" if value else "names.no", language)
-    if isinstance(value, list) and not value:
+    if value in (None, "", [], {}):
         return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{_word(str(name), language)}: {_shown(one, language)}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(_shown(one, language) for one in value)
-    text = "–" if value in (None, "") else str(value)
-    return _text(f"role.{text}", state_name(text), language)
+    return _word(str(value), language)
+
+
+def _word(value: str, language: str) -> str:
+    """Return the word that the pages use for a value of an entry; the value itself if they have none."""
+    value_keys = (f"{group}.{value.removeprefix('faq/')}" for group in WORDS)
+    return next((texts.text(key, language) for key in value_keys if texts.has(key)), state_name(value))
 
 
 ROUTES: tuple[Route, ...] = (Route("/audit", trail),)

@@ -39,6 +39,8 @@ MARKS = {
 # Characters that turn the direction of what follows, or that cannot be seen and have no place in a message. The marks
 # that Arabic and Persian are written with (U+200C to U+200F, U+061C) stay.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2060-\u206f\ufff9-\ufffb\ufeff\ud800-\udfff]")
+# The guide isolates foreign words in its right-to-left texts with these; in its own texts they are no news.
+_ISOLATES = "\u2066\u2067\u2068\u2069"
 _PIECES = re.compile(rf"(?P<mark>\[(?:{'|'.join(MARKS)})\])|(?P<unseen>{_UNSEEN.pattern})")
 # What is longer is folded away from here on.
 SHOWN, LONGEST_VALUE, MOST_OFFICES = 1_500, 300, 20
@@ -111,8 +113,8 @@ def messages(part: Part, language: str) -> Iterator[Message]:
         yield Message(
             turn=turn,
             verdict=verdict,
-            pieces=pieces(shown, language),
-            more=pieces(more, language),
+            pieces=pieces(shown, language, own=turn.author == GUIDE),
+            more=pieces(more, language, own=turn.author == GUIDE),
             more_length=str(format_decimal(len(more), "#,##0", locale=_locale(language))),
             lang=code,
             dir="rtl" if code in RIGHT_TO_LEFT else "ltr",
@@ -127,11 +129,19 @@ def messages(part: Part, language: str) -> Iterator[Message]:
         )
 
 
-def pieces(text: str, language: str) -> tuple[Piece, ...]:
-    """Cut a text into what is read, marks of the redaction, and characters that would otherwise work unseen."""
+def pieces(text: str, language: str, own: bool = False) -> tuple[Piece, ...]:
+    """Cut a text into what is read, marks of the redaction, and characters that would otherwise work unseen.
+
+    Args:
+        text: what was said.
+        language: the language of the page.
+        own: whether the guide said it.
+    """
     found: list[Piece] = []
     end = 0
     for match in _PIECES.finditer(text):
+        if own and match.group() in _ISOLATES:
+            continue
         if match.start() > end:
             found.append(("text", text[end : match.start()]))
         if match.lastgroup == "mark":

@@ -68,7 +68,9 @@ class Visit:
         found = self.form.get(name)
         if not isinstance(found, str):
             found = self.request.query_params.get(name, default)
-        return "".join(one for one in found if one.isprintable() or one in "\n\t").strip()
+        found = found.replace("\r\n", "\n")
+        # Blanks of every kind are blanks: two pasted words must not grow together.
+        return "".join(one if one.isprintable() or one in "\n\t" else " " for one in found if one.isprintable() or one.isspace()).strip()
 
     def values(self, name: str) -> list[str]:
         """Return all values of a field of the form (else of the address)."""

@@ -26,8 +26,14 @@ _PHONE = re.compile(r"\d[\d ]*\d")
 
 
 def sources() -> dict[Path, str]:
-    """Return the text of all files that can name a response, except the domain's own list."""
-    paths = [*PROJECT.glob("actions/**/*.py"), *PROJECT.glob("bot/**/*.py"), PROJECT / "data" / "rules.yml"]
+    """Return the text of all files that can name a response to say it.
+
+    Transcripts and review only read which response was said; the demonstration repeats it.
+    """
+    said = [
+        path for path in PROJECT.glob("bot/**/*.py") if path.relative_to(PROJECT / "bot").parts[0] not in ("transcripts", "review", "demo")
+    ]
+    paths = [*PROJECT.glob("actions/**/*.py"), *said, PROJECT / "data" / "rules.yml"]
     return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
