@@ -25,6 +25,7 @@ from bot.web.limits import Limits
 logger = logging.getLogger(__name__)
 # Deleting by the night's rules, once an hour: it is cheap when there is nothing to do.
 RETENTION_EVERY = timedelta(hours=1)
+RETENTION_FIRST = timedelta(minutes=1)
 # An engine that is down is asked so often a minute, not once for each conversation.
 FAILURES_A_ROUND = 3
 
@@ -47,7 +48,7 @@ class Services:
     now: Callable[[], datetime] = utc_now
     # Weak: a lock lives as long as somebody holds or awaits it.
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    retention_ran: datetime | None = None
+    retention_due: datetime | None = None
 
     def lock(self, conversation_id: str) -> asyncio.Lock:
         """Return the lock of a conversation, the same for all who ask at the same time."""
@@ -64,8 +65,10 @@ class Services:
         """
         expired = await run_in_threadpool(self.store.purge_expired, self.now())
         await run_in_threadpool(close_ended, self.store.url, self.now())
-        if self.retention_ran is None or self.now() - self.retention_ran >= RETENTION_EVERY:
-            self.retention_ran = self.now()
+        # Not in the first minute after a start, when everybody comes back at once.
+        self.retention_due = self.retention_due or self.now() + RETENTION_FIRST
+        if self.now() >= self.retention_due:
+            self.retention_due = self.now() + RETENTION_EVERY
             await run_in_threadpool(retention.run, self.settings, self.now())
         await self.forget_pending()
         # Last: a mail server that does not answer must not keep anything from being deleted.

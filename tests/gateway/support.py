@@ -6,8 +6,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from starlette.applications import Starlette
 from bot.gateway.app import create_app
 from bot.gateway.services import Services
 from bot.settings import Settings
+from tests.support import Clock
+from tests.support import make_settings as settings_in
 
 from .fake_engine import FakeEngine
 
@@ -31,41 +32,9 @@ def shared_engine() -> FakeEngine:
 
 
 def make_settings(home: Path, **changes: Any) -> Settings:
-    """Return settings that keep everything in ``home``."""
-    values: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "engine_port": shared_engine().port,
-        "actions_port": shared_engine().port,
-        "home": home,
-        "models": home,
-        "directory_url": f"sqlite:///{home / 'directory.db'}",
-        "transcripts_url": f"sqlite:///{home / 'transcripts.db'}",
-        "tracker_url": f"sqlite:///{home / 'tracker.db'}",
-        "redis_url": None,
-        "allowed_origins": (),
-        "trusted_proxies": (),
-        "operator": "Testbetreiber gGmbH",
-        "idle_minutes": 30,
-        "absolute_hours": 12,
-        "engine_timeout": 10,
-        "_secret": "a secret for tests",
-    }
-    return Settings(**{**values, **changes})
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    moment: datetime = field(default_factory=lambda: datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc))
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def forward(self, **delta: float) -> None:
-        """Let time pass."""
-        self.moment += timedelta(**delta)
+    """Return settings that keep everything in ``home``, with the shared engine unless told otherwise."""
+    port = shared_engine().port
+    return settings_in(home, **{"engine_port": port, "actions_port": port, **changes})
 
 
 @dataclass

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +23,7 @@ from bot.settings import Settings
 from bot.transcripts import database, search, staff_sessions
 from bot.transcripts.record_models import GUIDE, PERSON, Transcript, TranscriptNeed, TranscriptOffice, TranscriptTurn
 from bot.transcripts.staff_models import REVIEWER, Staff
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
-
-
-def make_settings(home: Path, **changes: Any) -> Settings:
-    """Return settings that keep everything in ``home``."""
-    values: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "engine_port": 9,
-        "actions_port": 9,
-        "home": home,
-        "models": home,
-        "directory_url": f"sqlite:///{home / 'directory.db'}",
-        "transcripts_url": f"sqlite:///{home / 'transcripts.db'}",
-        "tracker_url": f"sqlite:///{home / 'tracker.db'}",
-        "redis_url": None,
-        "allowed_origins": (),
-        "trusted_proxies": (),
-        "operator": "Testbetreiber gGmbH",
-        "idle_minutes": 30,
-        "absolute_hours": 12,
-        "engine_timeout": 10,
-        "_secret": "a secret for tests",
-    }
-    return Settings(**{**values, **changes})
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    moment: datetime = NOW
-
-    def __call__(self) -> datetime:
-        """Return the present moment."""
-        return self.moment
-
-    def move(self, **by: float) -> None:
-        """Let time pass."""
-        self.moment += timedelta(**by)
+from tests.support import NOW, Clock, make_settings
 
 
 @dataclass

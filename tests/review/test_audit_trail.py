@@ -39,7 +39,7 @@ def test_entries_stand_with_the_newest_first_in_plain_words(review: Review, admi
     note(review, audit.COMMAND, "staff.create", "staff", str(admin.staff_id), roles=["admin"], states=[])
     newest, older = rows(admin.get("/audit").text)
     assert "(die Kommandozeile) Konto angelegt Konto Ada Admin" in newest and "Rollen: Verwaltung" in newest and "alle Länder" in newest
-    assert "Boris Etikett gesetzt Gespräch abc" in older
+    assert "Boris Schlagwort gesetzt Gespräch abc" in older
 
 
 def test_an_action_without_a_text_of_its_own_is_shown_as_it_is(review: Review, admin: Browser) -> None:

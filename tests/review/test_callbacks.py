@@ -66,7 +66,7 @@ def trail(review: Review) -> list[tuple[str, str, str]]:
 )
 def test_the_list_says_what_a_colleague_needs_to_choose(review: Review, language: str, words: list[str]) -> None:
     ask(review)
-    review.clock.move(hours=2)
+    review.clock.forward(hours=2)
     page = review.log_in(language=language).get("/callbacks")
     assert page.status_code == 200
     for word in words:
@@ -103,7 +103,7 @@ def test_the_tabs_count_and_the_oldest_comes_first(review: Review) -> None:
     browser = review.log_in()
     for letter in "abc":
         ask(review, letter * 22)
-        review.clock.move(minutes=5)
+        review.clock.forward(minutes=5)
     assert change(browser, "new", "done", "b" * 22).status_code == 303
     page = browser.get("/callbacks").text
     assert page.index("/callbacks/" + "a" * 22) < page.index("/callbacks/" + "c" * 22)

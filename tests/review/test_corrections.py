@@ -250,10 +250,10 @@ def test_a_form_of_another_site_changes_nothing(review: Review, coordinator: Bro
 
 def test_messages_that_are_too_old_are_gone_from_list_and_download(review: Review, coordinator: Browser) -> None:
     judged(review, SAID, purpose=TRAINING)
-    review.clock.move(days=29)
+    review.clock.forward(days=29)
     browser = review.log_in(COORDINATOR)
     assert SAID in browser.get("/corrections").text
-    review.clock.move(days=2)
+    review.clock.forward(days=2)
     browser = review.log_in(COORDINATOR)
     assert SAID not in browser.get("/corrections").text
     assert browser.post("/corrections/export", {"format": "jsonl", "purpose_to_export": TRAINING}).status_code == 400

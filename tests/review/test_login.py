@@ -176,13 +176,13 @@ def test_logging_out_ends_the_session_also_for_who_has_copied_the_token(review: 
 
 def test_sessions_end_by_time(review: Review) -> None:
     browser = sign_in(review, make_account(review))
-    review.clock.move(minutes=29)
+    review.clock.forward(minutes=29)
     assert browser.get("/account").status_code == 200
-    review.clock.move(minutes=31)
+    review.clock.forward(minutes=31)
     assert browser.get("/account").status_code == 303
     browser = sign_in(review, make_account(review))
     for _ in range(21):
-        review.clock.move(minutes=29)
+        review.clock.forward(minutes=29)
         last = browser.get("/account")
     assert last.status_code == 303
 

@@ -84,9 +84,9 @@ def test_the_fifth_failure_closes_an_account_and_each_further_one_for_longer(rev
     fail(review, account, 5)
     for minutes in (1, 2, 4, 8, 16, 30, 30):
         assert account_of(review, account).locked_until == review.clock() + staff.timedelta(minutes=minutes)
-        review.clock.move(minutes=minutes, seconds=-1)
+        review.clock.forward(minutes=minutes, seconds=-1)
         assert give_password(review, account).answer.status_code == 422, "still closed"
-        review.clock.move(seconds=1)
+        review.clock.forward(seconds=1)
         fail(review, account, 1)
     # Attempts at a closed account count for nothing, and do not fill the trail.
     assert trail(review).count("session.fail") == 12
@@ -96,7 +96,7 @@ def test_the_fifth_failure_closes_an_account_and_each_further_one_for_longer(rev
 def test_a_complete_login_after_the_wait_sets_the_count_to_zero(review: Review) -> None:
     account = make_account(review)
     fail(review, account, 5)
-    review.clock.move(minutes=1)
+    review.clock.forward(minutes=1)
     sign_in(review, account)
     fail(review, account, 4)
     assert account_of(review, account).locked_until is None

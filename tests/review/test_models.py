@@ -139,12 +139,12 @@ def test_the_messages_for_evaluation_come_first(review: Review, coordinator: Bro
 def test_a_comparison_of_which_nothing_is_heard_has_failed(review: Review, coordinator: Browser, started: list[int]) -> None:
     judged(review, SAID)
     coordinator.post("/models/start", {"candidate": CANDIDATE})
-    review.clock.move(minutes=2)
+    review.clock.forward(minutes=2)
     with review.session() as session:
         comparisons.beat(session, 1, 3, 8, review.clock())
-    review.clock.move(minutes=2)
+    review.clock.forward(minutes=2)
     assert "3 von 8" in coordinator.get("/models/1").text
-    review.clock.move(minutes=2)
+    review.clock.forward(minutes=2)
     page = coordinator.get("/models/1").text
     assert "gescheitert" in page and "abgebrochen" in page
     assert coordinator.post("/models/start", {"candidate": CANDIDATE}).status_code == 303
