@@ -9,10 +9,10 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from actions.directory.models import NEEDS
+from bot.cli_common import err, stop
 from bot.cli_demo import demo
 from bot.cli_directory import directory_app
 from bot.cli_doctor import doctor
@@ -37,12 +37,6 @@ app.add_typer(translations_app, name="translations")
 app.command()(doctor)
 app.command()(demo)
 out = Console()
-err = Console(stderr=True)
-
-
-def _stop(message: str, code: int = 1) -> typer.Exit:
-    err.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
-    return typer.Exit(code)
 
 
 @app.command()
@@ -58,7 +52,7 @@ def serve() -> None:
     try:
         code = run(lambda line: out.print(line, highlight=False, soft_wrap=True))
     except (CannotStart, TrainingFailed, SettingsError) as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     raise typer.Exit(code)
 
 
@@ -74,7 +68,7 @@ def train(force: Annotated[bool, typer.Option("--force", help="Train every part 
     try:
         model = run(force)
     except TrainingFailed as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     out.print(f"Model: {model}", highlight=False, soft_wrap=True)
 
 
@@ -94,7 +88,7 @@ def chat(
     try:
         run(url or f"http://127.0.0.1:{settings().port}", language)
     except NotRunning as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
 
 
 @app.command()
@@ -112,7 +106,7 @@ def parse(
     try:
         understanding = Understanding()
     except NoModel as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     _fill_directory()
     with file.open(encoding="utf-8", errors="replace") if file else sys.stdin as lines:
         for line in lines:
@@ -141,11 +135,11 @@ def find(
     with session() as opened:
         found = places.resolve(opened, place)
         if found.place is None:
-            raise _stop(_place_problem(need, place, found), 2)
+            raise stop(_place_problem(need, place, found), 2)
         try:
             referral = offices.find(opened, need, found.place, lookups.profession_title(profession), limit)
         except (ValueError, LookupError) as error:
-            raise _stop(str(error), 2) from error
+            raise stop(str(error), 2) from error
         public = referral.public()
     texts = _note_texts()
     public["notes"] = [translate("replies", f"utter_note_{n}", texts[f"utter_note_{n}"], "de")[0] for n in public["notes"]]
@@ -206,11 +200,11 @@ def evaluate(
     chosen = language or evaluation.languages()
     unknown = [code for code in chosen if code not in evaluation.languages()]
     if unknown:
-        raise _stop(f"There is no evaluation set for {', '.join(unknown)}; there is one for {', '.join(evaluation.languages())}.", 2)
+        raise stop(f"There is no evaluation set for {', '.join(unknown)}; there is one for {', '.join(evaluation.languages())}.", 2)
     try:
         understanding = Understanding()
     except NoModel as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     _fill_directory()
     understanding.parse("Aufwärmen, damit die Zeiten stimmen")
     cases, times = evaluation.run(understanding.parse, chosen)
@@ -260,7 +254,7 @@ def translations_check() -> None:
 
 def _check_language(language: str | None) -> None:
     if language is not None and language not in LANGUAGES:
-        raise _stop(f"The language {language!r} is not supported; choose one of {', '.join(LANGUAGES)}.", 2)
+        raise stop(f"The language {language!r} is not supported; choose one of {', '.join(LANGUAGES)}.", 2)
 
 
 def _fill_directory() -> None:
@@ -270,7 +264,7 @@ def _fill_directory() -> None:
         fill(settings().directory_url)
     except Exception as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise _stop(f"The directory cannot be opened: {reason}\nCheck LOTSE_HOME and LOTSE_DIRECTORY_URL.") from error
+        raise stop(f"The directory cannot be opened: {reason}\nCheck LOTSE_HOME and LOTSE_DIRECTORY_URL.") from error
 
 
 def main() -> None:

@@ -9,13 +9,11 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
+from bot.cli_common import misuse, stop, transcripts_ready, transcripts_session
 from bot.settings import settings
 
-PROBLEM, USAGE = 1, 2
 REASONS = {
     "fixed": "exported for the other purpose already",
     "conversation": "their conversation is on the other side",
@@ -32,7 +30,6 @@ ERRORS = {
     "other": "The comparison failed.",
 }
 out = Console()
-err = Console(stderr=True)
 
 
 def export(
@@ -48,21 +45,20 @@ def export(
 
     Example: lotse review export --format nlu --purpose training --out corrections
     """
-    from bot.transcripts import audit, database, exports
+    from bot.transcripts import audit, exports
     from bot.transcripts.corrections import PURPOSES, Scope
     from bot.transcripts.export_records import Wanted
 
     if format not in exports.FORMATS:
-        raise _stop(f"There is no format {format!r}; choose one of {', '.join(exports.FORMATS)}.")
+        raise misuse(f"There is no format {format!r}; choose one of {', '.join(exports.FORMATS)}.")
     if purpose not in PURPOSES:
-        raise _stop(f"There is no purpose {purpose!r}; choose one of {', '.join(PURPOSES)}.")
+        raise misuse(f"There is no purpose {purpose!r}; choose one of {', '.join(PURPOSES)}.")
     used, now = settings(), datetime.now(timezone.utc)
     wanted = Wanted(purpose, only_new, placeholders)
     try:
         # The folder comes first: what cannot be written must not count as exported.
         to.mkdir(parents=True, exist_ok=True)
-        database.upgrade(used.transcripts_url)
-        with database.session(used.transcripts_url) as session:
+        with transcripts_session() as session:
             made = exports.make(session, format, Scope.of(now, used.transcript_days), wanted, now)
             for name, content in made.files.items():
                 (to / name).write_bytes(content)
@@ -70,9 +66,7 @@ def export(
                 numbers = {"messages": made.messages, "conversations": made.conversations}
                 audit.write(session, now, None, audit.COMMAND, "corrections.export", "corrections", purpose, format=format, **numbers)
     except OSError as error:
-        raise _stop(f"The files cannot be written to {to}: {error.strerror}.", PROBLEM) from error
-    except SQLAlchemyError as error:
-        raise _stop(_database_problem(error), PROBLEM) from error
+        raise stop(f"The files cannot be written to {to}: {error.strerror}.") from error
     for name in made.files:
         _say(f"Written: {to / name}")
     _say(f"{made.messages} messages, {made.conversations} conversations." if made.files else "There was nothing to export.")
@@ -93,34 +87,32 @@ def compare(
     from bot.transcripts import audit, comparisons, database
 
     used = settings()
-    try:
-        database.upgrade(used.transcripts_url)
-        if number is not None:
-            # It runs beside the guide: people who chat come first.
-            os.nice(10)
-            model_comparison.run(used, number)
-            return
-        if candidate is None:
-            raise _stop("Please name the candidate, for example: lotse review compare lotse-0123456789abcdef.tar.gz")
-        models = model_comparison.available(used.models)
-        if current is None and not models:
-            raise _stop(f"There is no model in {used.models}. `lotse train` makes one.", PROBLEM)
-        files = (_model(current or models[0].name), _model(candidate))
-        names, now = [path.name for path in files], datetime.now(timezone.utc)
-        with database.session(used.transcripts_url) as session:
-            made = comparisons.start(session, names[0], names[1], None, now)
-            details = {"current": names[0], "candidate": names[1]}
-            audit.write(session, now, None, audit.COMMAND, "comparison.start", "comparison", str(made), **details)
-        with out.status("Loading the first model …") as status:
-            result = model_comparison.run(used, made, lambda done, total: status.update(f"{done} of {total} messages …"), files=files)
-    except comparisons.AlreadyRunning as error:
-        raise _stop("A comparison is running already; please wait until it is done.", PROBLEM) from error
-    except model_comparison.Failed as failed:
-        raise _stop(ERRORS.get(failed.reason, ERRORS["other"]), PROBLEM) from failed
-    except LookupError as error:
-        raise _stop(str(error), PROBLEM) from error
-    except SQLAlchemyError as error:
-        raise _stop(_database_problem(error), PROBLEM) from error
+    with transcripts_ready() as url:
+        try:
+            if number is not None:
+                # It runs beside the guide: people who chat come first.
+                os.nice(10)
+                model_comparison.run(used, number)
+                return
+            if candidate is None:
+                raise misuse("Please name the candidate, for example: lotse review compare lotse-0123456789abcdef.tar.gz")
+            models = model_comparison.available(used.models)
+            if current is None and not models:
+                raise stop(f"There is no model in {used.models}. `lotse train` makes one.")
+            files = (_model(current or models[0].name), _model(candidate))
+            names, now = [path.name for path in files], datetime.now(timezone.utc)
+            with database.session(url) as session:
+                made = comparisons.start(session, names[0], names[1], None, now)
+                details = {"current": names[0], "candidate": names[1]}
+                audit.write(session, now, None, audit.COMMAND, "comparison.start", "comparison", str(made), **details)
+            with out.status("Loading the first model …") as status:
+                result = model_comparison.run(used, made, lambda done, total: status.update(f"{done} of {total} messages …"), files=files)
+        except comparisons.AlreadyRunning as error:
+            raise stop("A comparison is running already; please wait until it is done.") from error
+        except model_comparison.Failed as failed:
+            raise stop(ERRORS.get(failed.reason, ERRORS["other"])) from failed
+        except LookupError as error:
+            raise stop(str(error)) from error
     _print(result, _texts())
 
 
@@ -156,17 +148,7 @@ def _model(given: str) -> Path:
     for path in (Path(given), settings().models / Path(given).name):
         if path.is_file():
             return path
-    raise _stop(f"There is no model {given}.")
-
-
-def _database_problem(error: SQLAlchemyError) -> str:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return f"The transcripts cannot be opened: {reason}\nCheck LOTSE_HOME and LOTSE_TRANSCRIPTS_URL."
-
-
-def _stop(message: str, code: int = USAGE) -> typer.Exit:
-    err.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
-    return typer.Exit(code)
+    raise misuse(f"There is no model {given}.")
 
 
 def _say(text: str) -> None:

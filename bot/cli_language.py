@@ -9,17 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli_common import misuse
 from bot.languages import all_languages
 from bot.settings import PROJECT
 
 language_app = typer.Typer(help="Languages: add one, see what it lacks.", no_args_is_help=True)
 out = Console()
-err = Console(stderr=True)
-
-
-def _stop(message: str) -> typer.Exit:
-    err.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
-    return typer.Exit(2)
 
 
 @language_app.command("add")
@@ -37,7 +32,7 @@ def add(code: Annotated[str, typer.Argument(help="Language code (ISO 639-1), suc
     try:
         changed = make(code)
     except CannotAdd as error:
-        raise _stop(str(error)) from error
+        raise misuse(str(error)) from error
     for path in changed:
         out.print(f"made or extended: {path.relative_to(PROJECT)}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(missing(code))} things are missing. `lotse language status {code}` lists them; docs/translating.md explains them.")
@@ -52,7 +47,7 @@ def status(code: Annotated[Optional[str], typer.Argument(help="Language code; al
     from bot.language_setup import missing
 
     if code is not None and code not in all_languages():
-        raise _stop(f"There is no language {code!r}; `lotse language add {code}` makes its files.")
+        raise misuse(f"There is no language {code!r}; `lotse language add {code}` makes its files.")
     table = Table("language", "spoken", "missing") if code is None else Table("file", "missing")
     found = 0
     for language in all_languages().values():

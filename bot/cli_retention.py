@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.cli_common import transcripts_ready
 from bot.settings import settings
 
 retention_app = typer.Typer(help="Retention: delete what is kept no longer.", no_args_is_help=True)
@@ -29,12 +30,10 @@ def run(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what
     """
     from datetime import datetime, timezone
 
-    from bot.transcripts import database
     from bot.transcripts import retention as work
 
     used = settings()
-    database.upgrade(used.transcripts_url)
-    with out.status("Deleting …" if not dry_run else "Counting …") as status:
+    with transcripts_ready(), out.status("Deleting …" if not dry_run else "Counting …") as status:
         report = work.run(used, datetime.now(timezone.utc), dry_run, lambda name, _: status.update(f"{name} …"))
     table = Table("kind of data", "would be deleted" if dry_run else "deleted", "problem")
     for name, _ in work.STEPS:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -12,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bot.cli_common import misuse, stop, transcripts_session
 from bot.cli_corrections import compare, export
 from bot.settings import settings
 from bot.transcripts.staff_models import ADMIN, ROLES
@@ -22,37 +20,14 @@ from bot.transcripts.staff_models import ADMIN, ROLES
 if TYPE_CHECKING:
     from bot.transcripts.staff import Account
 
-PROBLEM, USAGE = 1, 2
-
 review_app = typer.Typer(help="The review for counsellors: accounts, corrections, models.", no_args_is_help=True)
 review_app.command("export")(export)
 review_app.command("compare")(compare)
 out = Console()
-err = Console(stderr=True)
-
-
-def _stop(message: str, code: int = USAGE) -> typer.Exit:
-    err.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
-    return typer.Exit(code)
 
 
 def _say(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _opened() -> Iterator[Session]:
-    """Open the transcripts in their newest version; what is wrong with the database becomes a message."""
-    from bot.transcripts import database
-
-    url = settings().transcripts_url
-    try:
-        database.upgrade(url)
-        with database.session(url) as session:
-            yield session
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise _stop(f"The transcripts cannot be opened: {reason}\nCheck LOTSE_HOME and LOTSE_TRANSCRIPTS_URL.", PROBLEM) from error
 
 
 @review_app.command("create-user")
@@ -79,26 +54,26 @@ def create_user(
     from bot.transcripts import audit, staff
 
     if one_time and password_stdin:
-        raise _stop("Please choose either --one-time or --password-stdin.")
+        raise misuse("Please choose either --one-time or --password-stdin.")
     if language not in texts.LANGUAGES:
-        raise _stop(f"The language {language!r} is not supported; choose one of {', '.join(texts.LANGUAGES)}.")
+        raise misuse(f"The language {language!r} is not supported; choose one of {', '.join(texts.LANGUAGES)}.")
     states = _states(state or [])
     try:
         roles = staff.normal_roles(role or [ADMIN])
         login = staff.normal_email(email or typer.prompt("E-mail"))
     except ValueError as error:
-        raise _stop(str(error)) from error
+        raise misuse(str(error)) from error
     shown = " ".join((name or typer.prompt("Name")).split())
     if not shown or len(shown) > staff.LONGEST_NAME:
-        raise _stop(f"A name has 1 to {staff.LONGEST_NAME} characters.")
-    with _opened() as session:
+        raise misuse(f"A name has 1 to {staff.LONGEST_NAME} characters.")
+    with transcripts_session() as session:
         if staff.by_email(session, login):
-            raise _stop(f"There is an account for {login} already; `lotse review reset-password {login}` gives it a new password.", PROBLEM)
+            raise stop(f"There is an account for {login} already; `lotse review reset-password {login}` gives it a new password.")
     password = passwords.one_time() if one_time else _password(password_stdin, login, shown)
     hashed, now = passwords.hashed(password), _now()
     until = now + passwords.ONE_TIME if one_time else None
     try:
-        with _opened() as session:
+        with transcripts_session() as session:
             made = staff.create(
                 session,
                 email=login,
@@ -113,7 +88,7 @@ def create_user(
             details = {"name": made.name, "roles": made.roles, "states": made.states}
             audit.write(session, now, None, audit.COMMAND, "staff.create", "staff", str(made.id), **details)
     except staff.EmailTaken as error:
-        raise _stop(f"There is an account for {login} already.", PROBLEM) from error
+        raise stop(f"There is an account for {login} already.") from error
     _say(f"Account for {login} ({', '.join(roles)}).")
     if one_time:
         _say_one_time(password, until)
@@ -131,7 +106,7 @@ def reset_password(email: Annotated[str, typer.Argument(help="E-mail address of 
 
     password, now = passwords.one_time(), _now()
     until = now + passwords.ONE_TIME
-    with _opened() as session:
+    with transcripts_session() as session:
         account = _account(session, email)
         staff.set_password(session, account.id, passwords.hashed(password), until)
         staff.forget_failures(session, account.id)
@@ -150,10 +125,10 @@ def reset_second_factor(email: Annotated[str, typer.Argument(help="E-mail addres
     """
     from bot.transcripts import audit, staff, staff_sessions
 
-    with _opened() as session:
+    with transcripts_session() as session:
         account = _account(session, email)
         if account.second_factor_at is None:
-            raise _stop(f"{account.email} has no second factor.", PROBLEM)
+            raise stop(f"{account.email} has no second factor.")
         staff.remove_second_factor(session, account.id)
         staff.forget_failures(session, account.id)
         staff_sessions.end_all(session, account.id)
@@ -169,7 +144,7 @@ def users() -> None:
     """
     from bot.transcripts import staff
 
-    with _opened() as session:
+    with transcripts_session() as session:
         found = staff.accounts(session)
     if not found:
         _say("There are no accounts. `lotse review create-user` makes the first.")
@@ -200,7 +175,7 @@ def _password(from_stdin: bool, email: str, name: str) -> str:
     }
     problem = passwords.problem(password, email, name)
     if problem:
-        raise _stop(reasons[problem])
+        raise misuse(reasons[problem])
     return password
 
 
@@ -209,7 +184,7 @@ def _states(given: list[str]) -> list[str]:
 
     unknown = [code for code in given if code not in state_codes()]
     if unknown:
-        raise _stop(f"There is no state {', '.join(unknown)}; states are {', '.join(state_codes())}.")
+        raise misuse(f"There is no state {', '.join(unknown)}; states are {', '.join(state_codes())}.")
     return given
 
 
@@ -219,9 +194,9 @@ def _account(session: Session, email: str) -> Account:
     try:
         account = staff.by_email(session, staff.normal_email(email))
     except ValueError as error:
-        raise _stop(str(error)) from error
+        raise misuse(str(error)) from error
     if account is None:
-        raise _stop(f"There is no account for {email}; `lotse review users` lists them.", PROBLEM)
+        raise stop(f"There is no account for {email}; `lotse review users` lists them.")
     return account
 
 

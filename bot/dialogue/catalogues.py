@@ -125,6 +125,7 @@ def period(language: str, **length: int) -> str:
         language: the language.
         length: days, hours or minutes, as ``timedelta`` takes them; exactly one of them.
     """
-    (unit,) = length
+    (plural,) = length
+    unit: Any = plural.rstrip("s")
     # No number of days is called months.
-    return str(format_timedelta(timedelta(**length), granularity=unit.rstrip("s"), threshold=10_000, locale=language))
+    return str(format_timedelta(timedelta(**length), granularity=unit, threshold=10_000, locale=language))
