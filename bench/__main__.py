@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
-from bench import fuzz, long, lookup, pipelines, redaction, report, results, serve, turns
+from bench import fuzz, long, lookup, pipelines, redaction, report, results, review, serve, turns
 from bench.client import NotAnswered
 from bench.guide import GuideFailed
 from bench.options import Options, quick
@@ -30,6 +30,9 @@ BENCHMARKS: dict[str, Callable[[Options], Result]] = {
 }
 # Run only if they are named, and fail if what they check does not hold.
 CHECKS: dict[str, Callable[[Options], Result]] = {"fuzz": fuzz.run}
+# Run only if they are named, because they are large; one result for each database.
+LARGE: dict[str, Callable[[Options], Result]] = {"review": review.run}
+STORED = [*BENCHMARKS, *CHECKS, *(f"review{kind}" for kind in review.DATABASES)]
 REPORT = "report"
 _EPILOG = """\
 benchmarks:
@@ -41,6 +44,7 @@ benchmarks:
   pipelines  training, size, start, memory, parse time and accuracy of our pipeline, Rasa's default and others
   fuzz       conversations and attacks side by side; no benchmark but a check: only if named, exit code 1 if a promise
              of the chat API is broken
+  review     the inbox of the review among a million conversations (--count, --database); only if named
   report     measure nothing; print (and with --write: write) what was measured before
 
 examples:
@@ -49,6 +53,7 @@ examples:
   python -m bench pipelines --pipelines diet --fraction 0.1 --limit 60
                                                        one row more for the same table
   python -m bench fuzz --inputs 3000 --fake-engine     the gateway alone; the default is the whole guide
+  python -m bench review --database postgresql         a million conversations; --count 20000 to try
   python -m bench --quick                              smoke test; its results are kept apart (results/bench/quick)
   python -m bench report --write                       docs/ anew from the stored results
 
@@ -70,6 +75,8 @@ _NUMBERS: dict[str, tuple[str, type, str]] = {
     "inputs": ("--inputs", int, "fuzz: requests, at least"),
     "seed": ("--seed", int, "fuzz: the same seed brings the same conversations"),
     "people": ("--people", int, "fuzz: conversations at once"),
+    "count": ("--count", int, "review: conversations"),
+    "repeats": ("--repeats", int, "review: questions of each kind"),
 }
 
 
@@ -86,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--write", nargs="?", const=PROJECT / "docs", type=Path, metavar="FOLDER", help="write the pages into FOLDER (default: docs)"
     )
     parser.add_argument("--fake-engine", action="store_true", help="fuzz: the gateway with a stand-in for the engine, without a model")
+    parser.add_argument("--database", choices=review.DATABASES, default="sqlite", help="review: where the conversations are")
     known = ",".join(VARIANTS)
     parser.add_argument("--pipelines", metavar="LIST", help=f"pipelines: which ones, with commas (default: {known})")
     defaults = {field.name: field.default for field in fields(Options)}
@@ -107,7 +115,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         unknown = set(chosen["pipelines"]) - set(VARIANTS)
         if unknown:
             parser.error(f"unknown pipelines: {', '.join(sorted(unknown))}; there are {', '.join(VARIANTS)}")
-    return replace(options, fake_engine=given.fake_engine, **chosen)
+    return replace(options, fake_engine=given.fake_engine, database=given.database, **chosen)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
@@ -119,9 +127,9 @@ def main() -> int:
     """Measure what was asked for; return the exit code."""
     parser = _parser()
     given = parser.parse_args()
-    unknown = set(given.names) - {*BENCHMARKS, *CHECKS, REPORT}
+    unknown = set(given.names) - {*BENCHMARKS, *CHECKS, *LARGE, REPORT}
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join([*BENCHMARKS, *CHECKS])} and {REPORT}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join([*BENCHMARKS, *CHECKS, *LARGE])} and {REPORT}")
     if given.quick and given.write == PROJECT / "docs":
         parser.error("the numbers of a smoke test do not belong into docs/; give --write another folder")
     options = _options(parser, given)
@@ -131,10 +139,12 @@ def main() -> int:
     code = 0
     try:
         if REPORT in given.names:
-            for result in filter(None, (results.load(name, given.quick) for name in [*BENCHMARKS, *CHECKS])):
+            for result in filter(None, (results.load(name, given.quick) for name in STORED)):
                 print(report.show(result))
         for name in [n for n in BENCHMARKS if n in given.names or not given.names]:
             code = max(code, _measure(name, BENCHMARKS[name], options)[0])
+        for name in [n for n in LARGE if n in given.names]:
+            code = max(code, _measure(name, LARGE[name], options)[0])
         for name in [n for n in CHECKS if n in given.names]:
             failed, checked = _measure(name, CHECKS[name], options)
             code = max(code, failed, int(checked is not None and not all(target.met for target in checked.targets)))
@@ -142,7 +152,7 @@ def main() -> int:
         say("Interrupted; everything that was started has been stopped.")
         return 130
     if given.write:
-        for page in report.write(given.write, [*BENCHMARKS, *CHECKS], given.quick):
+        for page in report.write(given.write, STORED, given.quick):
             say(f"written: {page}")
     return code
 

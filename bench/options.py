@@ -36,6 +36,10 @@ class Options:
     seed: int = 1
     people: int = 12
     fake_engine: bool = False
+    # review
+    count: int = 1_000_000
+    database: str = "sqlite"
+    repeats: int = 40  # questions of each kind
 
     def only(self, *names: str) -> dict[str, Any]:
         """Return some of the options, to be kept with the result."""
@@ -61,4 +65,6 @@ def quick() -> Options:
         lookups=50,
         offices=300,
         inputs=1000,
+        count=3000,
+        repeats=6,
     )

@@ -22,6 +22,8 @@ class Redacted:
 def redact(text: str, language: str) -> Redacted:
     """Return the text with placeholders for personal data. Safe for threads; the first call takes seconds.
 
+    Any first call loads everything, be it ``redact("", "de")`` as a warm-up.
+
     Args:
         text: what was written; odd characters and any length are welcome.
         language: the language of the conversation; words of the others are understood, too.

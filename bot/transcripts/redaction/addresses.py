@@ -30,6 +30,11 @@ _BEFORE_POSTCODE = re.compile(
     r"(?<![\w-])(?:[A-ZÄÖÜ][^\W\d_]*(?:[.\-'][^\W\d_]*){0,3}[ ]){1,3}\d{1,3}(?!\d)(?:[ ]?[a-zA-Z](?!\w))?"
     r"(?:[ ]?[\-/][ ]?\d{1,3}[a-z]?)?(?=,?[ \n]{1,2}(?:[A-Z]{1,2}-)?(?:\d{5}|\d{2}-\d{3})(?!\d))"
 )
+_GLUED = re.compile(r"[^\W\d_]{3}")
+# Before the noun of a street, not before a town.
+_AT = frozenset(
+    {"am", "an", "zum", "zur", "beim", "auf", "unter", "hinter", "vor", "alte", "alten", "alter", "neue", "neuer", "ам", "цум", "цур"}
+)
 _CROSSING = re.compile(r"[ ]?(?:#|[Nn]o\.?)[ ]?\d{1,3}[a-zA-Z]?[ ]?-[ ]?\d{1,3}")
 _FLAT_VALUE = re.compile(r"[ \t:.\-#]{0,3}(?:(?:no|nr|n)[ .o°º]{1,3})?(\d{1,4}[^\W\d_]?|[A-ZА-Я])(?![^\W_])")
 # Floor and door in Spain: 2º B, 3o izq.
@@ -87,7 +92,8 @@ class AddressRecognizer(EntityRecognizer):
             token = tokens[position]
             if token.kind == NUMBER:
                 match = _HOUSE.match(text, token.start)
-                if match is None:
+                if match is None or _GLUED.match(text, match.end()) or (token.start and tokens[position - 1].end == token.start):
+                    # "2adim", "B1": a number within a word.
                     return None
                 unit = _AFTER.match(text, match.end())
                 flat = _FLAT_AHEAD.match(text, match.end())
@@ -152,9 +158,18 @@ class AddressRecognizer(EntityRecognizer):
             index = position - back
             if index < 0 or not re.fullmatch(r"[ \t,.]{1,3}|", text[tokens[index].end : tokens[index + 1].start]):
                 return None
+            if (
+                back == 1
+                and tokens[index].end == tokens[index + 1].start
+                and not tokens[index + 1].capital
+                and len(tokens[index + 1].text) < 3
+            ):
+                # "3al": no house number and no avenue.
+                return None
             token = tokens[index]
             if token.kind == NUMBER:
-                return token.start if len(token.text) <= 4 else None
+                house = index > 0 and tokens[index - 1].key in self._lists["house"] and not token.cased
+                return token.start if len(token.text) <= 4 and not house else None
             if token.key not in ("bis", "ter", "quater") and len(token.key) > 1:
                 return None
         return None
@@ -192,7 +207,9 @@ class AddressRecognizer(EntityRecognizer):
         ending = next((one for one in self._lexicon.words.street_glued if token.key.endswith(one) and token.key != one), None)
         if ending is None or token.key in self._lists["not_a_street"]:
             return []
-        sure = ending.startswith(("stra", "str", "gasse", "allee", "chaussee", "штр", "штра", "шتر", "اشت", "شت"))
+        sure = ending.startswith(
+            ("stra", "str", "gasse", "allee", "chaussee", "штр", "штра", "шتر", "اشت", "شت", "استر", "پلات", "بلات", "گاس", "غاس")
+        )
         if not sure and (not token.capital or self._lexicon.place(token)):
             return []
         end = self._number(text, tokens, position + 1)
@@ -237,6 +254,10 @@ class AddressRecognizer(EntityRecognizer):
             ended = start is not None and "." in gap and len(gap) > 1
             if ended or token.kind != WORD or not _CUE_GAP.fullmatch(gap):
                 return []
+            end = self._number(text, tokens, position + 1) if start is None and self._lexicon.place(token) else None
+            if end and position and tokens[position - 1].key in _AT:
+                # "Adresse: Am Bahnhof 3"
+                return [(tokens[position - 1].start, end)]
             if self._lexicon.place(token) or (token.key in self._lists["small"] and start is None):
                 start = None
             elif token.cased and not token.capital and self._lexicon.common(token):

@@ -36,6 +36,7 @@ _FALLBACK_LANGUAGE = "en"
 _MOST_PASSES = 25
 # Longer texts are read in pieces of about this many characters: Presidio compares each finding with each other.
 _PIECE = 2000
+_WARM_UP = "A. geb. 1.2.1980, Nr. 12 34 567 890, 24 5 67 89 01 23"
 _LOCK = threading.Lock()
 
 
@@ -71,7 +72,12 @@ def build(engine: WordEngine | None = None) -> AnalyzerEngine:
 
 @lru_cache(maxsize=1)
 def _shared() -> AnalyzerEngine:
-    return build()
+    engine = build()
+    for language in LANGUAGES:
+        # Patterns are compiled and the numbering plans of the countries are read when they are first used: here, not
+        # while somebody waits.
+        engine.analyze(_WARM_UP, language)
+    return engine
 
 
 def analyzer() -> AnalyzerEngine:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from bot.transcripts.redaction.digits import BARRIERS, DATE_BARRIER
+from bot.transcripts.redaction.digits import BARRIERS, DATE_BARRIER, key
 from bot.transcripts.redaction.engine import own
 from bot.transcripts.redaction.spans import found
 from bot.transcripts.redaction.tokens import NUMBER, WORD, Token
@@ -24,12 +24,25 @@ _SPELLED = re.compile(r"(?<!\d)\d{1,2}[ ](?:شهر|ماه|месяца|міся�
 _ROMAN = re.compile(r"(?<!\w)\d{1,2}[ ./\-]{1,2}(?:I{1,3}|IV|VI{0,3}|IX|XI{0,2}|V)[ ./\-]{1,2}(\d{4})(?!\d)")
 # A date that went before, or a new paragraph, ends what a word for birth says.
 _APART = re.compile(rf"[{BARRIERS}]|\n\n")
-_YEAR_BEHIND = re.compile(r"[ :]{0,2}(?:[^\W\d_]{1,8}[ :]{1,2}){0,2}(\d{4})(?![\d.]*\d)")
-_YEAR_BEFORE = re.compile(r"(?<![\d.\-/])(\d{4})[ ](?:[^\W\d_]{1,6}\.?[ ])?$")
+_YEAR_BEHIND = re.compile(r"[ :.=(\-]{0,3}((?:[^\W\d_]{1,10}[ :(]{1,2}){0,4})(\d{4})(?![\d.]*\d)")
+_YEAR_BEFORE = re.compile(r"(?<![\d.\-/])(\d{4})[ '’]{1,2}((?:[^\W\d_]{1,10}\.?[ ]){0,4})$")
+# "ur. 78", "مواليد ٨٥", "born in '84"; what follows must be no month and no unit.
+_SHORT_BEHIND = re.compile(r"[ :.=(\-]{0,3}(?:[^\W\d_]{1,5}[ ]){0,2}['’]?([3-9]\d)(?!\w|[ ]?[.,/:\-][ ]?\d|[ ]\d)")
+_SHORT_BEFORE = re.compile(r"(?<![\w.\-/:,])(?<!\d )['’]?([3-9]\d)[ '’]{1,2}(?:[^\W\d_]{1,4}\.?[ ])?$")
+_WORD = re.compile(r"[^\W\d_]+")
+_NEXT_WORD = re.compile(r"[ ]{0,2}([^\W\d_]+)")
+_MONTH_BEHIND = re.compile(r"[ :.=(\-]{0,3}(?:[^\W\d_]{1,10}[ :(]{1,2}){0,2}((?:0?[1-9]|1[0-2])[ ]?[./\-][ ]?(?:19|20)\d\d)(?![./\-]?\d)")
+# "1990'lıyım": a year with the Turkish "I am of".
+_I_AM_OF = re.compile(r"(?<![\d.])(?:19|20)\d\d['’]?[ ]?l[iıuü]y[iıuü][mz](?!\w)")
+# What stands between dates that are told together: "1.2.2013, 3.4.2015 und 5.6.2019".
+_TOGETHER = re.compile(
+    r"[ ]?(?:,|/|&|\+|;)?[ ]?(?:(?:und|u|and|et|y|e|i|și|si|ve|و|и|та|і|й|oraz)[ ](?:am|den|le|el|la|pe|the|on)?[ ]?)?|[ ]?و[ ]?"
+)
 _RUN = re.compile(r"(?<!\d)(?:[0-3]\d[01]\d(?:19|20)\d\d|(?:19|20)\d\d[01]\d[0-3]\d)(?!\d)")
 # Between the parts of a date with the month as a word.
 _GAP = re.compile(r"[ \t.,/\-'’،]{0,3}|[ \t]?(?:de|of|del|do|من|ал)[ \t]")
 _DAY_SUFFIXES = frozenset({"st", "nd", "rd", "th", "er", "go", "е", "ого", "го", "o", "ter", "en", "م", "ام"})
+_OF = frozenset({"de", "del", "of", "ماه", "شهر"})
 _LINKS = frozenset(
     [
         *("de", "del", "of", "the", "in", "im", "a", "al", "lunii", "luna", "anul", "anului", "roku", "rok", "ano", "jahr", "yili"),
@@ -43,6 +56,8 @@ class BirthDateRecognizer(EntityRecognizer):
 
     def __init__(self, language: str, words: Words) -> None:
         self._months = words.months
+        self._month_names = words.month_names
+        self._words = words
         self._window: int = words.general["birth_window"]
         self._latest: int = words.general["latest_birth_year"]
         super().__init__(["birth_date"], name="dates of birth", supported_language=language)
@@ -57,23 +72,85 @@ class BirthDateRecognizer(EntityRecognizer):
         dates = [*self._numeric(text), *self._with_words(text, shared.words)]
         if births:
             dates += [(*match.span(), None) for match in _RUN.finditer(text)]
-        results = [found(self, "birth_date", start, end, 0.9) for start, end in self._years(text, births)]
-        last = -1
-        for start, end, year in sorted(dates, key=lambda date: date[:2]):
-            if (year is not None and self._long_past(year)) or self._near(births, text, start, end, last):
+        beside = sorted([*births, *((shared.words[hit.first].start, hit.end) for hit in shared.tagged("birth_year"))])
+        results = [found(self, "birth_date", start, end, 0.9) for start, end in self._years(text, births, beside)]
+        results += [found(self, "birth_date", *match.span(), 0.9) for match in _I_AM_OF.finditer(text)]
+        relatives = [hit.end for hit in shared.tagged("roles")]
+        dates.sort(key=lambda date: date[:2])
+        last, told, waiting = -1, False, list[tuple[int, int]]()
+        for start, end, year in dates:
+            together = last <= start and _TOGETHER.fullmatch(text, last, start) is not None
+            # One that goes for its year alone says nothing about its neighbours.
+            told = (told and together) or self._near(births, text, start, end, last) or _marked(text, start, end, relatives)
+            waiting = [*waiting, (start, end)] if together else [(start, end)]
+            if told:
+                results += [found(self, "birth_date", *place, 0.92) for place in waiting]
+                waiting = []
+            elif year is not None and self._long_past(year):
                 results.append(found(self, "birth_date", start, end, 0.92))
             last = max(last, end)
         return results
 
-    def _years(self, text: str, births: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Return the years right behind or before a word for birth ("born in 1985", "1985 doğumluyum")."""
-        for first, after in births:
+    def _years(self, text: str, births: list[tuple[int, int]], beside: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Return the years right behind or before a word for birth ("born in 1985", "1985 doğumluyum", "ur. 78"), also with
+        the number of a month ("ur. 09/1985").
+
+        Args:
+            text: the clean text.
+            births: the words for birth.
+            beside: these and the words that say so only if a year stands right behind them ("sunt din 1988").
+        """
+        for _, after in beside:
             behind = _YEAR_BEHIND.match(text, after)
-            if behind and self._long_past(int(behind[1])):
-                yield behind.span(1)
-            before = _YEAR_BEFORE.search(text, max(0, first - 16), first)
-            if before and self._long_past(int(before[1])):
-                yield before.span(1)
+            if behind and self._of_birth(int(behind[2])) and not self._since(behind[1]):
+                yield behind.span(2)
+            short = _SHORT_BEHIND.match(text, after)
+            if short and not self._counts(text, short.end()):
+                yield short.span(1)
+            month = _MONTH_BEHIND.match(text, after)
+            if month and not self._since(text[after : month.start(1)]):
+                yield month.span(1)
+        for first, _ in births:
+            for pattern in (_YEAR_BEFORE, _SHORT_BEFORE):
+                before = pattern.search(text, max(0, first - 45), first)
+                if before and (len(before[1]) == 2 or (self._of_birth(int(before[1])) and not self._since(before[2]))):
+                    yield before.span(1)
+
+    def _since(self, words: str) -> bool:
+        return any(key(word) in self._words.since for word in _WORD.findall(words))
+
+    def _counts(self, text: str, end: int) -> bool:
+        """Return whether a number counts something or is the day of a month: "38 Wochen", "30 mai"."""
+        match = _NEXT_WORD.match(text, end)
+        if match is None:
+            return False
+        word = key(match[1])
+        if word in _LINKS:
+            # "84 року": of the year.
+            return False
+        return word in self._words.word_lists["units"] or word in self._words.currency or self._month(word, spelled=True) is not None
+
+    def _of_birth(self, year: int) -> bool:
+        """Return whether a year right beside a word for birth is one, be it that of a child."""
+        return 1900 <= year <= 2100 or 1300 <= year <= 1460
+
+    def _month(self, word: str, *, spelled: bool) -> int | None:
+        """Return the month that a word names, with a slip in it or cut short.
+
+        Args:
+            word: a key.
+            spelled: whether a cut form does not count.
+        """
+        if word in self._months:
+            return self._months[word]
+        if len(word) < (5 if spelled else 3):
+            return None
+        for name in self._month_names.get(word[0], ()):
+            if not spelled and name.startswith(word):
+                return self._months[name]
+            if len(word) > 4 and len(name) > 4 and " " not in name and _alike(word, name):
+                return self._months[name]
+        return None
 
     def _long_past(self, year: int) -> bool:
         if 1900 <= year <= self._latest:
@@ -122,15 +199,66 @@ class BirthDateRecognizer(EntityRecognizer):
                 continue
             after = position + 1
             month = self._months.get(token.key)
+            slip = False
+            if month is None and position and tokens[position - 1].key in self._before_a_month(tokens, position):
+                # A slip or an abbreviation of one's own, behind the number of a day.
+                month, slip = self._month(token.key, spelled=False), True
             if after < len(tokens) and tokens[after].kind == WORD and f"{token.key} {tokens[after].key}" in self._months:
                 # "كانون الثاني": months of two words.
                 month, after = self._months[f"{token.key} {tokens[after].key}"], after + 1
             if month is None:
                 continue
             before, behind = _numbers_before(text, tokens, position), _numbers_behind(text, tokens, after)
+            if not before and behind and self._of_another(text, tokens, after):
+                # "się 14 lutego": a little word that looks like the name of a month.
+                continue
+            if slip and not behind and self._month(token.key, spelled=True) is None:
+                continue
             span = _day_and_year(token, tokens[after - 1], before, behind)
             if span:
                 yield span
+
+    @staticmethod
+    def _before_a_month(tokens: list[Token], position: int) -> frozenset[str]:
+        """Return what may stand before a month that is not spelled as listed: the number of a day or its suffix."""
+        before = tokens[position - 1]
+        if before.kind == NUMBER and len(before.text) <= 2:
+            return frozenset({before.key})
+        return _DAY_SUFFIXES | _OF if position > 1 and tokens[position - 2].kind == NUMBER else frozenset()
+
+    def _of_another(self, text: str, tokens: list[Token], after: int) -> bool:
+        """Return whether the number behind a month belongs to a further month or to a date in numbers."""
+        if tokens[after].kind != NUMBER or len(tokens[after].text) > 2:
+            return False
+        if re.match(r"[ ]?[./\-][ ]?\d", text[tokens[after].end : tokens[after].end + 4]):
+            return True
+        return after + 1 < len(tokens) and tokens[after + 1].kind == WORD and self._month(tokens[after + 1].key, spelled=True) is not None
+
+
+def _marked(text: str, start: int, end: int, relatives: list[int]) -> bool:
+    """Return whether a date has the sign for birth before it, or stands in brackets behind a relative ("mi hija (2.3.2018)")."""
+    if text[:start].endswith(("*", "* ")):
+        return True
+    if text[start - 1 : start] != "(" or text[end : end + 1] != ")":
+        return False
+    return any(0 <= start - 1 - place <= 25 and not any(one.isdigit() for one in text[place:start]) for place in relatives)
+
+
+def _alike(word: str, name: str) -> bool:
+    """Return whether a word is a name with one slip (two in long ones): a letter more, less, other, or two that changed places."""
+    most = 2 if len(name) > 7 else 1
+    if abs(len(word) - len(name)) > most:
+        return False
+    before: list[int] = []
+    row = list(range(len(name) + 1))
+    for place, letter in enumerate(word, 1):
+        older, before, row = before, row, [place]
+        for other, wanted in enumerate(name, 1):
+            cost = min(before[other] + 1, row[other - 1] + 1, before[other - 1] + (letter != wanted))
+            if place > 1 and other > 1 and letter == name[other - 2] and word[place - 2] == wanted:
+                cost = min(cost, older[other - 2] + 1)
+            row.append(cost)
+    return row[-1] <= most
 
 
 def _year(parts: tuple[str, str, str]) -> int | None:

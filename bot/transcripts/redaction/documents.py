@@ -24,6 +24,7 @@ _VALUE = re.compile(
     rf"(?:(?:[ ]?[\-/:_][ ]?|\.|[ ]{{1,2}})(?:(?:[A-ZА-ЯІЇЄÄÖÜ]{{1,4}}(?:[ ]?[\-/.][ ]?|[ ]))?{_CHUNK}|[A-ZА-ЯІЇЄÄÖÜ]{{1,3}}(?![^\W_])))*"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d|\d{1,2}[./]\d{1,2}[./](?:19|20)?\d\d|\d{1,2}[./](?:19|20)\d\d")
+_OF_YEAR = re.compile(r"\d{1,2}/(?:19|20)\d\d")
 _TAIL_UNIT = re.compile(r"[ \t]{0,2}([^\W\d_]+|[€$£%])")
 
 
@@ -90,7 +91,9 @@ class DocumentRecognizer(EntityRecognizer):
         value = match.group()
         digits = [character for character in value if character.isdigit()]
         letters = any(character.isupper() for character in value)
-        if "".join(digits) in self._words.allowed_digits or _YEAR.fullmatch(value.strip()):
+        # "dosar nr. 12/2024": behind a word for a number, no month.
+        of_year = hit.tag == "document_number" and _OF_YEAR.fullmatch(value.strip()) is not None
+        if "".join(digits) in self._words.allowed_digits or (_YEAR.fullmatch(value.strip()) and not of_year):
             return None
         unit = _TAIL_UNIT.match(text, match.end())
         if unit and (key(unit[1]) in self._words.currency or (key(unit[1]) in self._words.word_lists["units"] and len(digits) < 5)):

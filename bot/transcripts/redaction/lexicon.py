@@ -32,6 +32,11 @@ class Lexicon:
         """Return whether a word is an ordinary one in one of the languages."""
         return token.key in self.words.common
 
+    def glued_common(self, token: Token) -> bool:
+        """Return whether an Arabic word is an ordinary one, written in one with "and" or "to", and no listed name itself."""
+        key = token.key
+        return not token.cased and key.startswith(_ARABIC_PREFIXES) and key not in self.words.given and key[1:] in self.words.common
+
     def common_word(self, word: str) -> bool:
         """Return whether a word that is no token is an ordinary one."""
         return clean_key(word) in self.words.common
@@ -44,6 +49,11 @@ class Lexicon:
         if len(token.key) < 6 or token.key in self.words.given or token.key in self.words.surnames:
             return False
         return token.key[:-1] in places or token.key[:-2] in places or token.key[:-1] + "а" in places
+
+    def people(self, token: Token) -> bool:
+        """Return whether a word names a country or its people, maybe bent."""
+        peoples = self.words.peoples
+        return token.key in peoples or (len(token.key) > 5 and (token.key[:-1] in peoples or token.key[:-2] in peoples))
 
     def place_word(self, word: str) -> bool:
         """Return whether a word that is no token names a place."""

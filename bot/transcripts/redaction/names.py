@@ -11,7 +11,7 @@ from bot.transcripts.redaction.engine import own
 from bot.transcripts.redaction.lexicon import Lexicon
 from bot.transcripts.redaction.reading import ASKING, Reading, asks_for_more, runs
 from bot.transcripts.redaction.spans import found
-from bot.transcripts.redaction.tokens import WORD, Hit
+from bot.transcripts.redaction.tokens import WORD, Hit, Token
 
 MOST_WORDS = 5
 _FIRST_GAPS = {
@@ -23,6 +23,10 @@ _FIRST_GAPS = {
 }
 _GAP = re.compile(r"[ \t]{1,3}|[ \t]?-[ \t]?|['’`]|")
 _GAP_AFTER_INITIAL = re.compile(r"[ \t]?\.?[ \t\-]{0,2}")
+# Behind these introductions, a listed surname is one, even if a town is called so.
+_INTRODUCED = frozenset({"name", "titles", "closings", "roles"})
+# A surname may begin with these ("Herr von Bergen", "السيد بن عمر"); the others are words for "of" in front of places, too.
+_SURE_PARTICLES = frozenset({"von", "van", "ter", "al", "el", "bin", "ibn", "ben", "bint", "abu", "ait", "ould", *ASKING})
 _ARTICLES = frozenset({"der", "die"})
 _VERB_BEGINNINGS = ("ي", "ت", "ن", "ا", "س", "م", "ل", "ب", "و", "ف", "ك", "ع", "ق", "ر", "د")
 _END_OF_SIGNATURE = re.compile(r"[ \t]*(?:$|[\n,.;:!()\-\[|/\ue000])")
@@ -42,11 +46,13 @@ class NameRecognizer(EntityRecognizer):
         """Return the names in a clean text."""
         shared = own(nlp_artifacts)
         tokens = shared.words
-        titles = {hit.first: hit for hit in shared.tagged("titles")}
+        # "M.", "Me.": in other languages, an initial or the end of a sentence.
+        all_titles = [hit for hit in shared.tagged("titles") if hit.language == self.supported_language or text[hit.end - 1] != "."]
+        titles = {hit.first: hit for hit in all_titles}
         small = not any(token.capital and token.start > 0 for token in tokens)
         read = Reading(text, tokens, titles, self.supported_language, small)
         taken: set[int] = set()
-        for hit in shared.tagged("name", "titles", "roles", "name_weak", "closings"):
+        for hit in [*all_titles, *shared.tagged("name", "roles", "name_weak", "closings")]:
             if hit.tag == "name_weak" and hit.after - hit.first == 1 and hit.language != read.language:
                 # "من", "ben", "ja": words of their own in other languages.
                 continue
@@ -68,9 +74,12 @@ class NameRecognizer(EntityRecognizer):
     def _introduced(self, read: Reading, hit: Hit) -> list[int]:
         """Return the tokens of the name that follows a phrase."""
         position = self._skip(read, hit)
-        if position >= len(read.tokens) or not self._first(read, position, hit):
+        if position >= len(read.tokens):
             return []
-        taken = [position]
+        first = self._past_particles(read, position, hit)
+        if first == position and not self._first(read, position, hit):
+            return []
+        taken = list(range(position, first + 1))
         while len(taken) < MOST_WORDS and self._next(read, taken[-1] + 1, hit.tag):
             taken.append(taken[-1] + 1)
         while taken and read.tokens[taken[-1]].key in self._lexicon.words.particles and len(taken) > 1:
@@ -104,6 +113,27 @@ class NameRecognizer(EntityRecognizer):
                 return none
         return position
 
+    def _past_particles(self, read: Reading, position: int, hit: Hit) -> int:
+        """Return the token behind particles that begin a surname; the first token if no name begins with them."""
+        lexicon, after = self._lexicon, position
+        while after < position + 3 and after + 1 < len(read.tokens) and read.tokens[after].key in lexicon.words.particles:
+            after += 1
+            if read.gap(after) not in (" ", "-", "'", "’"):
+                return position
+        if after == position or hit.tag not in ("name", "titles"):
+            return position
+        token = read.tokens[after]
+        listed = lexicon.given(token, read.language) or lexicon.surname(token, read.language)
+        if token.kind != WORD or len(token.text) < 3 or (token.cased and not token.capital and not listed):
+            return position
+        if not token.cased and read.tokens[position].key not in ASKING:
+            return position
+        sure = read.tokens[position].key in _SURE_PARTICLES and after == position + 1
+        if read.tokens[position].key == "van" or (sure and (listed or lexicon.place(token))):
+            return after
+        unknown = not lexicon.common(token) and not lexicon.noun(token) and (sure or not lexicon.place(token))
+        return after if unknown else position
+
     def _first(self, read: Reading, position: int, hit: Hit) -> bool:
         token = read.tokens[position]
         lexicon = self._lexicon
@@ -114,12 +144,10 @@ class NameRecognizer(EntityRecognizer):
         if len(token.text) == 1:
             # An initial: "Frau M. Yilmaz".
             return token.capital and hit.tag != "name_weak" and self._next(read, position + 1, hit.tag)
-        if (given or surname) and (not common or (token.capital and (given or hit.tag in ("titles", "name")))):
-            if hit.tag == "roles" and common and place:
-                return False
-            if place and not given and hit.tag in ("name", "roles"):
-                return False
-            return not (hit.tag == "name_weak" and place and not self._followed_by_surname(read, position))
+        if (given or surname) and (not common or (token.capital and (given or hit.tag in ("titles", "name", "roles")))):
+            return self._listed_first(read, position, hit, given)
+        if hit.tag == "name" and given and token.cased and self._in_small_letters(hit, token):
+            return True
         # "Herr Hofmeister" and "Ich heiße Hofmeister" are names, whatever nouns end like that.
         introduced = hit.tag == "titles" or (hit.tag == "name" and hit.after - hit.first > 1)
         if hit.tag == "titles" and token.capital and hit.language != "de":
@@ -137,10 +165,30 @@ class NameRecognizer(EntityRecognizer):
             # After "my brother" comes a name or a verb; most verbs begin with one of these.
             return len(token.text) > 2 and (hit.tag != "roles" or not token.text.startswith(_VERB_BEGINNINGS))
         if token.capital:
-            return True
+            # "Sister ABC": an office or a firm.
+            return hit.tag != "roles" or len(token.text) > 5 or not token.text.isupper() or read.text.isupper()
         # A name in small letters.
         strong = hit.tag == "name" or (hit.tag == "titles" and read.tokens[hit.after - 1].key in lexicon.words.strong_titles)
         return strong and len(token.text) > 2
+
+    def _listed_first(self, read: Reading, position: int, hit: Hit, given: bool) -> bool:
+        """Return whether a listed name behind an introduction is none of a place, a people or a trade."""
+        token, lexicon = read.tokens[position], self._lexicon
+        place = lexicon.place(token)
+        if hit.tag == "name_weak":
+            foreign = lexicon.people(token) or (place and not given)
+            return not foreign or self._followed_by_surname(read, position)
+        trade = not token.cased and token.key.removeprefix("ال") in lexicon.words.trades
+        capital = given and token.capital and read.language != "de"
+        if hit.tag == "roles" and (trade or (lexicon.common(token) and place and not capital)):
+            return False
+        return not place or given or hit.tag not in ("name", "roles")
+
+    def _in_small_letters(self, hit: Hit, token: Token) -> bool:
+        """Return whether a listed name that is a word as well is one: "adım deniz", "ich heiße rosa"."""
+        if len(token.text) < 4 or token.text.lower() not in self._lexicon.words.given_spelled:
+            return False
+        return hit.after - hit.first > 1 or hit.language == "tr"
 
     def _sure_alone(self, read: Reading, position: int) -> bool:
         """Return whether one word after "I am" is a name: listed, and no common word in a script without capitals."""
@@ -166,7 +214,7 @@ class NameRecognizer(EntityRecognizer):
             return False
         lexicon = self._lexicon
         glued = read.text[before.end : token.start] == "-"
-        if glued and token.capital == before.capital and not (token.cased and not token.capital):
+        if glued and token.capital == before.capital and (token.capital or not token.cased or tag in ("name", "titles")):
             return True
         if token.key in lexicon.words.particles and position + 1 < len(read.tokens):
             if token.cased:
@@ -182,14 +230,20 @@ class NameRecognizer(EntityRecognizer):
         if len(token.text) == 1:
             return token.capital and read.text[token.end : token.end + 1] == "."
         if token.cased and not token.capital:
-            return (listed and not common and not place) or (read.small and tag == "name" and not common and not place)
+            return not common and not place and (listed or (read.small and tag in ("name", "name_weak") and len(token.text) > 3))
         if token.capital:
             if lexicon.ending(token) and not common:
                 return True
-            return (listed and not place) or (not common and not place and not lexicon.noun(token))
+            before = read.tokens[position - 1]
+            if common and self._bare_surname(read, position) and (before.key in lexicon.words.particles or lexicon.given(before, "")):
+                return True
+            return (listed and (not place or tag in _INTRODUCED)) or (not common and not place and not lexicon.noun(token))
         if asks_for_more(read, position):
             return True
         if listed and (token.text.startswith("ال") or not common):
+            return True
+        if listed and self._followed_by_surname(read, position) and not lexicon.common(read.tokens[position + 1]):
+            # "احمد شاه رحیمی"
             return True
         if listed and token.key not in lexicon.words.trades:
             return tag in ("name", "titles", "closings", "roles")
@@ -198,6 +252,12 @@ class NameRecognizer(EntityRecognizer):
         if common or place:
             return False
         return self._uncased_surname(read, position)
+
+    def _bare_surname(self, read: Reading, position: int) -> bool:
+        """Return whether a word with a capital behind a name is one, too, where nouns are written small ("Waldemar Kot")."""
+        token, before = read.tokens[position], read.tokens[position - 1]
+        plain = len(token.text) > 2 and before.capital and not token.text.isupper() and not self._lexicon.place(token)
+        return plain and read.language != "de" and token.key not in self._lexicon.words.word_lists["small"]
 
     def _uncased_surname(self, read: Reading, position: int) -> bool:
         """Return whether an unlisted word of a script without capitals is the end of a name, by its form or by what follows."""
@@ -241,11 +301,22 @@ class NameRecognizer(EntityRecognizer):
         token, lexicon = read.tokens[position], self._lexicon
         if not token.cased and self._begins_with_particle(read, position):
             return True
-        if not lexicon.given(token, read.language) or lexicon.common(token) or lexicon.place(token):
+        if not lexicon.given(token, read.language) or lexicon.common(token) or lexicon.place(token) or lexicon.glued_common(token):
             return False
-        return (
-            token.capital or not token.cased or (read.small and len(token.text) > 3 and token.text.lower() in lexicon.words.given_spelled)
-        )
+        if token.capital or not token.cased:
+            return not self._of_a_saint(read, position)
+        word = token.text.lower()
+        known = word in lexicon.words.given_spelled and token.key not in lexicon.words.small_words
+        # "3adel": in Arabic with Latin letters, a number is the beginning of the word.
+        known = known and not (position and read.gap(position) == "")
+        return read.small and len(word) > 3 and known and token.key not in lexicon.words.months
+
+    def _of_a_saint(self, read: Reading, position: int) -> bool:
+        """Return whether a given name belongs to that of a place: "Saint-Denis", "Sfântu Gheorghe"."""
+        if not position or read.gap(position) not in (" ", "-", ". "):
+            return False
+        before = read.tokens[position - 1]
+        return before.key in self._lexicon.words.saints and (before.capital or not before.cased)
 
     def _begins_with_particle(self, read: Reading, position: int) -> bool:
         """Return whether an Arabic word is the first of two that are one name: "عبد الرحمن", "أبو خالد"."""
@@ -253,7 +324,10 @@ class NameRecognizer(EntityRecognizer):
         if token.key not in ASKING or after >= len(read.tokens) or not re.fullmatch(r"[ \t]{1,2}", read.gap(after)):
             return False
         following = read.tokens[after]
-        return following.text.startswith("ال") if token.key == "عبد" else following.key in self._lexicon.words.given
+        if token.key == "عبد":
+            return following.text.startswith("ال")
+        # "أبي على": "my father" and a word.
+        return following.key in self._lexicon.words.given and not (token.key == "ابي" and self._lexicon.common(following))
 
     def _pair(self, read: Reading, position: int) -> bool:
         """Return whether a word and the next are given name and surname (either may come first)."""
@@ -262,7 +336,7 @@ class NameRecognizer(EntityRecognizer):
         if after >= len(read.tokens) or not re.fullmatch(r"[ \t]{1,2}|-", read.gap(after)):
             return False
         following = read.tokens[after]
-        if following.kind != WORD or len(following.text) < 3 or token.capital != following.capital:
+        if following.kind != WORD or len(following.text) < 3 or token.capital != following.capital or token.key in lexicon.words.saints:
             return False
         if token.cased and not token.capital and (lexicon.common(token) or lexicon.common(following)):
             return False

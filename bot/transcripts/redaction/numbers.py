@@ -25,7 +25,11 @@ _DATE = re.compile(
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.' ])\d{3})(?:\1\d{3})*(?:-[1-9]\d{0,2}(?:\1\d{3})+)?")
 _UNIT = re.compile(r"[ \t]{0,2}([^\W\d_]+|[€$£%])")
 _GROUPS = re.compile(r"\d+")
-_IBAN = re.compile(r"(?<![^\W_])([A-Za-z])[ ]?([A-Za-z])[ .\-:]{0,2}\d[ .\-]?\d(?=[ .\-/_·•|*\n]{0,3}[A-Za-z0-9])")
+_IBAN = re.compile(r"(?<![^\W_])([A-Za-z])[ ]?([A-Za-z])[ .\-:]{0,2}\d[ .\-]?\d(?=[ .\-/_·•|*\n\t]{0,4}[A-Za-z0-9])")
+# Between the groups of an IBAN; a line may end with two characters.
+_IBAN_PIECE = re.compile(r"(?:[ .\-/_·•|*\t]{0,3}|[ \t]{0,2}\n{1,2}[ \t]{0,2})([A-Za-z]+|\d+)")
+# Written with Cyrillic letters that look or sound the same ("ДЕ", "УА").
+_CYRILLIC = str.maketrans("АВЕКМОСТХІДУЛФРГЗПНЯаекосхідулрпгзн", "ABEKMOCTXIDULFRGZPNAaekocxidulrpgzn")
 
 
 class NumberRecognizer(EntityRecognizer):
@@ -146,6 +150,7 @@ class IbanRecognizer(EntityRecognizer):
     def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
         """Return the IBANs in a clean text."""
         results = []
+        text = text.translate(_CYRILLIC)
         for match in _IBAN.finditer(text):
             country = (match[1] + match[2]).upper()
             if country in self._lengths:
@@ -158,12 +163,13 @@ class IbanRecognizer(EntityRecognizer):
     def _end(self, text: str, start: int, country: str) -> int | None:
         """Return where an IBAN ends, or None if too little of it is there."""
         length, count, digits, end = self._lengths[country], 0, 0, start
-        for piece in re.finditer(r"(?:[ .\-/_·•|*]{0,3}|[ ]?\n[ ]?)([A-Za-z]+|\d+)", text[start : start + 3 * length]):
-            place = start + piece.start()
-            if place != end:
+        for piece in _IBAN_PIECE.finditer(text, start, start + 3 * length):
+            if piece.start() != end:
                 break
             one = piece[1]
-            if one.isalpha() and count >= 4 and not self._bank(country, one, count):
+            # A letter between digits: that of an account, or a slip (O for 0).
+            within = piece.start(1) == end and len(one) <= 4 and text[piece.end() : piece.end() + 1].isdigit()
+            if one.isalpha() and count >= 4 and not within and not self._bank(country, one, count):
                 # The word after the number.
                 break
             # A digit too many is a slip; the number is no less one.
@@ -171,7 +177,7 @@ class IbanRecognizer(EntityRecognizer):
                 break
             count += len(one)
             digits += len(one) if one.isdigit() else 0
-            end = start + piece.end()
+            end = piece.end()
         return end if count >= 12 and digits >= 6 else None
 
     def _bank(self, country: str, letters: str, count: int) -> bool:

@@ -11,15 +11,27 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from bot.transcripts.redaction.digits import clean, clean_key
-from bot.transcripts.redaction.tokens import WORD, Phrases, tokenize
+from bot.transcripts.redaction.digits import clean, clean_key, spelled, word_keys
+from bot.transcripts.redaction.tokens import Phrases
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 FOLDER = DATA / "redaction"
 LANGUAGES = ("de", "en", "tr", "ar", "uk", "ru", "fa", "fr", "es", "pl", "ro")
 # Phrases that are looked for in every text; the key is the tag of the hit.
 _PHRASE_LISTS = (
-    *("name", "name_weak", "roles", "titles", "titles_after", "closings", "birth", "phone", "document_number", "document_thing"),
+    *(
+        "name",
+        "name_weak",
+        "roles",
+        "titles",
+        "titles_after",
+        "closings",
+        "birth",
+        "birth_year",
+        "phone",
+        "document_number",
+        "document_thing",
+    ),
     *("street_first", "street_last", "street_preposition", "house", "flat", "flat_after", "address_cue"),
 )
 _WORD_LISTS = ("street_glued", "small", "units", "not_a_street", "email_at", "email_dot", "noun_endings")
@@ -32,7 +44,7 @@ _PLACE_TABLES = {
     "lookups/country_forms": ("forms",),
     "lookups/countries": ("adjectives_de", "people_de", "adjectives_en", "people_en", "aliases", "cities"),
 }
-_KEYED = ("name_particles", "name_fillers", "strong_titles", "adjective_names", "currency")
+_KEYED = ("since", "saints", "small_words", "name_particles", "name_fillers", "strong_titles", "adjective_names", "currency")
 _GENERAL: dict[str, type] = {
     **dict.fromkeys(
         ("name_particles", "name_endings", "name_fillers", "strong_titles", "adjective_names", "currency", "allowed_numbers"), list
@@ -40,6 +52,7 @@ _GENERAL: dict[str, type] = {
     **dict.fromkeys(("iban_with_letters", "mail_providers", "top_level", "shapes"), list),
     **dict.fromkeys(("regions", "iban_lengths"), dict),
     **dict.fromkeys(("birth_window", "latest_birth_year"), int),
+    **dict.fromkeys(("since", "saints", "small_words", "more_places"), list),
     **dict.fromkeys(("birth_beginnings", "document_endings"), list),
 }
 
@@ -54,6 +67,7 @@ class Words:
 
     phrases: Phrases
     months: dict[str, int]
+    month_names: dict[str, tuple[str, ...]]
     word_lists: dict[str, frozenset[str]]
     noun_endings: tuple[str, ...]
     street_glued: tuple[str, ...]
@@ -64,6 +78,9 @@ class Words:
     strong_titles: frozenset[str]
     adjective_names: frozenset[str]
     currency: frozenset[str]
+    since: frozenset[str]
+    saints: frozenset[str]
+    small_words: frozenset[str]
     allowed_digits: frozenset[str]
     given: frozenset[str]
     given_spelled: frozenset[str]
@@ -71,6 +88,7 @@ class Words:
     common: frozenset[str]
     trades: frozenset[str]
     places: frozenset[str]
+    peoples: frozenset[str]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -150,9 +168,8 @@ def _column(path: Path, columns: tuple[str, ...]) -> list[str]:
 def _name_keys(names: list[str]) -> frozenset[str]:
     # The parts of a double name count alone, except the articles and particles that are shorter than three letters.
     keys: set[str] = set()
-    for name in names:
-        parts = [token.key for token in tokenize(clean(name).text) if token.kind == WORD]
-        keys.update(part for part in parts if len(part) > 2 or len(parts) == 1)
+    for parts in word_keys(names):
+        keys.update(parts if len(parts) == 1 else [part for part in parts if len(part) > 2])
     return frozenset(keys)
 
 
@@ -160,33 +177,58 @@ def _name_keys(names: list[str]) -> frozenset[str]:
 _SMALL_TOWN = 20_000
 
 
-def _places(names: frozenset[str]) -> frozenset[str]:
+def _places(more: list[str], names: frozenset[str]) -> frozenset[str]:
     """Return the words that name places and peoples: what must not be taken for a person's name.
 
     Args:
+        more: further places.
         names: the listed names of persons. A part of a place's name that is one of them ("Sankt Maria") counts as a
             place only if it is all of the name, and that of a town of some size.
     """
-    found: set[str] = set()
+    large: set[str] = set(more)
+    little: set[str] = set()
     for file, columns in _PLACE_TABLES.items():
         path = DATA / f"{file}.csv"
         with path.open(encoding="utf-8", newline="") as opened:
-            reader = csv.DictReader(opened)
-            if not set(columns) <= set(reader.fieldnames or ()):
+            reader = csv.reader(opened)
+            header = next(reader, [])
+            if not set(columns) <= set(header):
                 raise RedactionDataError(f"{path}: the columns {', '.join(columns)} must be there.")
+            places = [header.index(column) for column in columns]
+            population = header.index("population") if file.endswith("towns") else None
             for row in reader:
-                small = file.endswith("towns") and int(row["population"] or 0) < _SMALL_TOWN
-                for name in "|".join(row[column] or "" for column in columns).split("|"):
-                    parts = [token.key for token in tokenize(clean(name).text) if len(token.key) > 2]
-                    found.update(part for part in parts if part not in names or (len(parts) == 1 and not small))
+                small = population is not None and int(row[population] or 0) < _SMALL_TOWN
+                for place in places:
+                    (little if small else large).update(row[place].split("|"))
+    found: set[str] = set()
+    for spellings, small in ((large, False), (little - large, True)):
+        for words_of_it in word_keys(spellings):
+            parts = [part for part in words_of_it if len(part) > 2]
+            if len(parts) == 1 and not small:
+                found.add(parts[0])
+            else:
+                found.update(part for part in parts if part not in names)
     return frozenset(found)
+
+
+def _peoples() -> frozenset[str]:
+    """Return the words for countries and their people: after "I am", they are no name, whereas a town may be one (Ahmad)."""
+    found: set[str] = set()
+    for file, columns in (("countries", _PLACE_TABLES["lookups/countries"][:-1]), ("country_forms", ("forms",))):
+        with (DATA / "lookups" / f"{file}.csv").open(encoding="utf-8", newline="") as opened:
+            for row in csv.DictReader(opened):
+                found.update(name for column in columns for name in (row[column] or "").split("|"))
+    return frozenset(parts[0] for parts in word_keys(found) if len(parts) == 1)
 
 
 def _trades() -> frozenset[str]:
     """Return the professions of one word: after a given name, they are no surname ("Yousef, carpenter")."""
     with (DATA / "lookups" / "professions.csv").open(encoding="utf-8", newline="") as opened:
-        cells = [value for row in csv.DictReader(opened) for name, value in row.items() if name and name.startswith("synonyms_")]
-    return frozenset(clean_key(word) for cell in cells for word in (cell or "").split("|") if word and " " not in word)
+        reader = csv.reader(opened)
+        columns = [position for position, name in enumerate(next(reader, [])) if name.startswith("synonyms_")]
+        cells = [row[column] for row in reader for column in columns]
+    single = {word for cell in cells for word in cell.split("|") if word and " " not in word}
+    return frozenset("".join(parts) for parts in word_keys(single))
 
 
 @lru_cache(maxsize=1)
@@ -224,6 +266,7 @@ def words() -> Words:
     return Words(
         phrases=phrases,
         months=months,
+        month_names={one: tuple(name for name in months if name[0] == one and len(name) > 3) for one in {name[0] for name in months}},
         word_lists={name: frozenset(found_words) for name, found_words in lists.items()},
         noun_endings=tuple(sorted(endings)),
         street_glued=tuple(sorted(glued, key=len, reverse=True)),
@@ -234,12 +277,16 @@ def words() -> Words:
         strong_titles=keys["strong_titles"],
         adjective_names=keys["adjective_names"],
         currency=keys["currency"],
+        since=keys["since"],
+        saints=keys["saints"],
+        small_words=keys["small_words"],
         allowed_digits=frozenset(allowed),
         given=given,
         # With their accents: "Marie" is a name in small letters, too, "marié" is none.
-        given_spelled=frozenset(clean(name).text.lower() for name in given_names),
+        given_spelled=frozenset(spelled(name) for name in given_names),
         surnames=surnames,
         common=frozenset(_column(FOLDER / "common_words.csv", ("word",))) | keys["adjective_names"],
         trades=_trades(),
-        places=_places(given | surnames),
+        peoples=_peoples(),
+        places=_places(general["more_places"], given | surnames),
     )
