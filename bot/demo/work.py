@@ -188,7 +188,7 @@ def _ask_for_calls(
         assert place is not None and place.state is not None
         key = "".join(rng.choices("0123456789abcdef", k=22))
         # Numbers and addresses that belong to nobody (Bundesnetzagentur: numbers for films; RFC 2606).
-        reached = {"phone": f"+491713920{rng.randrange(100):02d}"} if number % 4 != 3 else {"email": f"person{number}@example.org"}
+        reached = {"phone": f"+4917139200{rng.randrange(100):02d}"} if number % 4 != 3 else {"email": f"person{number}@example.org"}
         contact = Contact(name=call.name, time=call.time, time_note=call.time_note, topic=call.topic, **reached)
         new = NewCallback(key, "", place.state, place.district, call.need, call.language)
         callbacks.create(session, services.callback_key, new, contact, asked)

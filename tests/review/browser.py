@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -19,7 +20,8 @@ from bot.review.app import MOUNTED_AT, create_standalone
 from bot.review.guards import COOKIE
 from bot.settings import settings
 from bot.transcripts import comparisons, database, staff_sessions
-from bot.transcripts.record_models import PERSON, TranscriptTurn, Verdict
+from bot.transcripts.record_models import PERSON, Transcript, TranscriptTurn, Verdict
+from bot.transcripts.staff_models import Staff
 from tests.gateway.browser import browsing
 from tests.processes import serving
 from tests.review.support import Clock, Review, make_staff
@@ -50,7 +52,9 @@ class Demonstration(Review):
 @lru_cache
 def _filled() -> Path:
     """Fill a demonstration, once in a test run; return its home."""
-    home = Path(tempfile.mkdtemp(prefix="lotse-review-")) / demo.FOLDER
+    folder = tempfile.mkdtemp(prefix="lotse-review-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    home = Path(folder) / demo.FOLDER
     demo.fill(demo.settings_of(home, settings(), 0), CONVERSATIONS, 1, NOW, lambda what, done, of: None)
     return home
 
@@ -105,7 +109,7 @@ def visiting(place: Demonstration, **context: Any) -> Iterator[Any]:
 
 @contextmanager
 def logged_in(place: Demonstration, *roles: str, name: str = "Jana Beispiel", states: Sequence[str] = (), **more: Any) -> Iterator[Any]:
-    """Open a window in which a new account is logged in, past the second factor.
+    """Open a window in which somebody is logged in, past the second factor.
 
     Args:
         place: the review.
@@ -116,7 +120,10 @@ def logged_in(place: Demonstration, *roles: str, name: str = "Jana Beispiel", st
     """
     language = more.pop("language", "de")
     with place.session() as session:
-        account = make_staff(session, *roles, name=name, states=states, language=language)
+        # Whoever belongs to the demonstration already comes back.
+        known = session.query(Staff).filter_by(name=name, roles=",".join(roles), states=",".join(states), language=language)
+        account = known.first() or make_staff(session, *roles, name=name, states=states, language=language)
+        account.totp_secret, account.totp_confirmed_at = account.totp_secret or b"-", account.totp_confirmed_at or NOW
         token = staff_sessions.begin(session, account.id, "Chromium", True, place.clock())
     with visiting(place, **more) as page:
         path = {"url": place.address, "httpOnly": True, "sameSite": "Strict"}
@@ -124,10 +131,20 @@ def logged_in(place: Demonstration, *roles: str, name: str = "Jana Beispiel", st
         yield page
 
 
-def picture(page: Any, name: str, folder: Path, **more: Any) -> None:
-    """Take a picture of the screen; with ``LOTSE_PICTURES`` it is kept there (docs/screens is made so)."""
+def picture(page: Any, name: str, folder: Path, height: int | None = None) -> None:
+    """Take a picture of the screen, or of the upper ``height`` pixels of the page.
+
+    With ``LOTSE_PICTURES`` it is kept in the folder of that name (docs/screens is made so).
+    """
     path = Path(PICTURES or folder) / f"review-{name}.png"
-    page.screenshot(path=str(path), **more)
+    size = page.viewport_size
+    if height:
+        # What stays in sight while one scrolls would otherwise lie in the middle of the picture.
+        page.evaluate("scrollTo(0, 0)")
+        page.set_viewport_size({**size, "height": height})
+    page.screenshot(path=str(path))
+    if height:
+        page.set_viewport_size(size)
     if PICTURES:
         _shrink(path)
 
@@ -137,7 +154,7 @@ def _shrink(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as image:
-        small = image.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
@@ -162,8 +179,6 @@ def compare_models(place: Demonstration) -> int:
 
 def keys_of(place: Demonstration, *where: Any) -> list[str]:
     """Return the keys of the transcripts to which something applies, the latest first."""
-    from bot.transcripts.record_models import Transcript
-
     with database.session(place.settings.transcripts_url) as session:
         found = session.query(Transcript.key).filter(*where).order_by(Transcript.last_activity_at.desc(), Transcript.id)
         return [key for (key,) in found]

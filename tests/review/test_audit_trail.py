@@ -42,6 +42,18 @@ def test_entries_stand_with_the_newest_first_in_plain_words(review: Review, admi
     assert "Boris Schlagwort gesetzt Gespräch abc" in older
 
 
+def test_details_stand_in_plain_words(review: Review, admin: Browser) -> None:
+    note(review, audit.SYSTEM, "retention.run", "retention", "", gone={"structure without consent": 3}, failed={})
+    note(review, "Boris", "transcript.assign", to=admin.staff_id)
+    note(review, "Boris", "transcript.intent", turn=4, right=False, right_intent="faq/dismissal")
+    note(review, "Boris", "office.change", "office", fields=["phone"])
+    office, intent, assigned, retention = rows(admin.get("/audit").text)
+    assert "gelöscht: Gespräche ohne Text: 3" in retention and "gescheitert: –" in retention
+    assert "an: Ada Admin" in assigned
+    assert "richtig: nein" in intent and "richtige Absicht: Kündigung" in intent
+    assert "Felder: Telefon" in office
+
+
 def test_an_action_without_a_text_of_its_own_is_shown_as_it_is(review: Review, admin: Browser) -> None:
     note(review, "Boris", "quite.new", "thing", more={"a": [1, None, True]})
     assert "Boris quite.new thing abc" in rows(admin.get("/audit").text)[0]
