@@ -390,7 +390,7 @@ class Examination:
         if re.search(r"uvicorn|hypercorn|gunicorn|sanic|python|starlette", server, re.IGNORECASE):
             section.wrong(
                 f"The answers tell what runs here ({server}).",
-                "Start the web process by `python -m bot.gateway`: a bare uvicorn also logs the addresses of people.",
+                "Start the web process by `python -m bot.web`: a bare uvicorn also logs the addresses of people.",
             )
         elif re.search(r"\d", server):
             section.warning(f"The answers tell software and version ({server}).", "In nginx: `server_tokens off;`.")

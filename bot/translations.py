@@ -19,14 +19,19 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import write_po
 
 from actions.directory.database import DATA
-from bot.dialogue.catalogues import LOCALE, is_translated, path_of, plural_forms, read
+from bot.dialogue.catalogues import LOCALE, REVIEW_DOMAIN, REVIEW_LANGUAGES, is_translated, path_of, plural_forms, read, review_source
 from bot.dialogue.direction import ISOLATES
 from bot.dialogue.nlg import AUDIENCE, DIRECTORY_DOMAIN, DOMAIN, source_responses
 
 # The catalogues of a language: replies (domain.yml), page and errors, and the remarks of the office table.
 WIDGET_DOMAIN, WIDGET_SOURCE = "widget", LOCALE / "widget.json"
 DOMAINS = (DOMAIN, WIDGET_DOMAIN, DIRECTORY_DOMAIN)
-_TITLES = {DOMAIN: "what the guide says", WIDGET_DOMAIN: "the page and its errors", DIRECTORY_DOMAIN: "for whom an office is there"}
+_TITLES = {
+    DOMAIN: "what the guide says",
+    WIDGET_DOMAIN: "the page and its errors",
+    DIRECTORY_DOMAIN: "for whom an office is there",
+    REVIEW_DOMAIN: "the review for counsellors",
+}
 # A message of more characters is cut or refused by some messengers (WhatsApp through Twilio: 1,600).
 LONGEST_TEXT = 1_600
 # Source and date, which the guide adds to an answer with facts.
@@ -62,9 +67,14 @@ class Source:
     sourced: bool = False
 
 
+def domains(language: str) -> tuple[str, ...]:
+    """Return the catalogues of a language: staff read the review in fewer languages than people chat in."""
+    return (*DOMAINS, REVIEW_DOMAIN) if language in REVIEW_LANGUAGES else DOMAINS
+
+
 def sources(domain: str) -> list[Source]:
     """Return the German texts of a catalogue, each once for each place where it stands."""
-    read_sources = {DOMAIN: _replies, WIDGET_DOMAIN: _widget, DIRECTORY_DOMAIN: _audiences}[domain]
+    read_sources = {DOMAIN: _replies, WIDGET_DOMAIN: _widget, DIRECTORY_DOMAIN: _audiences, REVIEW_DOMAIN: _review}[domain]
     return list({(source.context, source.text): source for source in read_sources()}.values())
 
 
@@ -79,6 +89,11 @@ def _replies() -> Iterator[Source]:
 def _widget() -> Iterator[Source]:
     for key, text in json.loads(WIDGET_SOURCE.read_text(encoding="utf-8")).items():
         yield Source(key, text) if isinstance(text, str) else Source(key, text["one"], text["other"])
+
+
+def _review() -> Iterator[Source]:
+    for key, text in review_source().items():
+        yield Source(key, text)
 
 
 def _audiences() -> Iterator[Source]:
@@ -102,7 +117,7 @@ def update(language: str) -> dict[str, int]:
     A translation whose German source has changed is kept, marked ``fuzzy``, and not used until somebody has read it.
     """
     waiting = {}
-    for domain in DOMAINS:
+    for domain in domains(language):
         path = path_of(domain, language)
         catalog = read(path) if path.exists() else Catalog(locale=Locale(language), project="iq-lotse", charset="utf-8", fuzzy=False)
         created = catalog.creation_date
@@ -125,7 +140,7 @@ def check(language: str) -> list[Finding]:
     Checked are: every text is translated and read; the same placeholders, numbers (amounts, deadlines, telephone
     numbers), web addresses, bullets; every plural form; no text left in German by mistake; not too long for messengers.
     """
-    return [] if language == "de" else [finding for domain in DOMAINS for finding in _check_catalogue(language, domain)]
+    return [] if language == "de" else [finding for domain in domains(language) for finding in _check_catalogue(language, domain)]
 
 
 def _check_catalogue(language: str, domain: str) -> Iterator[Finding]:

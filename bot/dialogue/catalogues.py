@@ -8,6 +8,7 @@ the id of the response, or the place where a text of the widget stands.
 from __future__ import annotations
 
 import gettext
+import json
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from bot.languages import FALLBACK_LANGUAGES
 from bot.settings import PROJECT
 
 LOCALE = PROJECT / "bot" / "locale"
+# The texts of the review, which staff read in fewer languages than people chat in: one German file for each of its parts.
+REVIEW_DOMAIN, REVIEW_LANGUAGES = "review", ("de", "en")
 # A text, or the forms of a text with a number, by the plural categories of CLDR ("one", "few", "other" ...).
 Text = Union[str, dict[str, str]]
 # Enough numbers to meet every plural category of every language.
@@ -45,6 +48,22 @@ def catalogue(domain: str, language: str) -> dict[tuple[str, str], Text]:
         plural = isinstance(message.id, (list, tuple))
         german = message.id[0] if plural else str(message.id)
         found[message.context or "", german] = plural_forms(catalog, message, language) if plural else str(message.string)
+    return found
+
+
+@lru_cache(maxsize=1)
+def review_source() -> dict[str, str]:
+    """Return the German texts of the review by their ids.
+
+    Raises:
+        ValueError: if two files have the same id.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((LOCALE / REVIEW_DOMAIN).glob("*.json")):
+        texts = json.loads(path.read_text(encoding="utf-8"))
+        if found.keys() & texts.keys():
+            raise ValueError(f"{path.name} has ids that another file has, too: {', '.join(sorted(found.keys() & texts.keys()))}.")
+        found |= texts
     return found
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from actions.directory.office_rows import PlacesMissingError
 from bot.review import (
     account,
     audit_trail,
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app = Starlette(
         routes=ROUTES,
         lifespan=_lifespan,
-        exception_handlers={HTTPException: _on_http_exception},
+        exception_handlers={HTTPException: _on_http_exception, PlacesMissingError: _on_missing_places},
         middleware=[Middleware(ReviewDoor), Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT)],
     )
     app.router.redirect_slashes = False
@@ -118,3 +119,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 async def _on_http_exception(request: Request, error: Any) -> Response:
     return pages.error_page(request, error)
+
+
+async def _on_missing_places(request: Request, error: Exception) -> Response:
+    return pages.error_page(request, HTTPException(503, "no_places"))

@@ -23,19 +23,19 @@ ACTION = "audit.action."
 PEOPLE = ("to", "staff")
 # Where the words for the values of details stand.
 WORDS = (
-    "audit.value",
-    "role",
-    "need",
-    "review_state",
-    "callbacks.status",
-    "conversation.answer",
-    "conversation.reason",
-    "callbacks.reason",
-    "conversation.intent",
-    "conversation.topic",
-    "conversation.kind",
-    "directory.field",
-    "corrections.stand",
+    "audit.value.",
+    "role.",
+    "need.",
+    "review_state.",
+    "callbacks.status.",
+    "conversation.answer.",
+    "conversation.reason.",
+    "callbacks.reason.",
+    "conversation.intent.",
+    "conversation.topic.",
+    "conversation.kind.",
+    "directory.field.",
+    "corrections.stand.",
 )
 NOBODY = (audit.SYSTEM, audit.PERSON, audit.COMMAND)
 
@@ -126,7 +126,7 @@ def _shown(value: Any, language: str) -> str:
 
 def _word(value: str, language: str) -> str:
     """Return the word that the pages use for a value of an entry; the value itself if they have none."""
-    value_keys = (f"{group}.{value.removeprefix('faq/')}" for group in WORDS)
+    value_keys = (f"{group}{value.removeprefix('faq/')}" for group in WORDS)
     return next((texts.text(key, language) for key in value_keys if texts.has(key)), state_name(value))
 
 

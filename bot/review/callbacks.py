@@ -79,10 +79,10 @@ def callback_one(visit: Visit) -> Response:
 @staff_change(REVIEWER)
 def callback_change(visit: Visit) -> Response:
     """Say that somebody was called, that a request is done, or that it is new again."""
+    found = _find(visit)
     was, status = visit.value("was"), visit.value("status")
     if was not in CALLBACK_STATES or status not in NEXT[was]:
         raise HTTPException(400)
-    found = _find(visit)
     with visit.services.session() as session:
         if callbacks.change(session, found.key, was, status, visit.staff.id, visit.services.now()):
             visit.audit(session, "callback.undo" if status == CALLBACK_NEW else "callback.change", "callback", found.key, state=status)

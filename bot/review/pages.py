@@ -146,7 +146,7 @@ def error_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     visit: Visit | None = getattr(request.state, "visit", None)
     language = visit.language if visit else ("en" if request.headers.get("accept-language", "").startswith("en") else "de")
-    key = error.detail if error.detail in ("csrf", "role", "session_ended") else str(error.status_code)
+    key = error.detail if error.detail in ("csrf", "role", "session_ended", "no_places") else str(error.status_code)
     key = key if texts.has(f"error.{key}") else "other"
     html = templates.get_template("error.html").render(
         t=lambda name, **more: texts.text(name, language, **more),

@@ -1,34 +1,22 @@
-"""The texts of the review in German and English: one file for each part of the application in ``bot/review/locale``."""
+"""The texts of the review: the German source in ``bot/locale/review``, the translations in ``review.po``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-LANGUAGES = ("de", "en")
-FOLDER = Path(__file__).parent / "locale"
+from bot.dialogue.catalogues import REVIEW_DOMAIN, review_source, translate
+from bot.dialogue.catalogues import REVIEW_LANGUAGES as LANGUAGES
 
 
 @lru_cache(maxsize=1)
 def source() -> Mapping[str, Mapping[str, str]]:
-    """Return all texts: key -> language -> text.
-
-    Raises:
-        ValueError: if two files have the same key.
-    """
-    found: dict[str, Mapping[str, str]] = {}
-    for path in sorted(FOLDER.glob("*.json")):
-        for key, forms in json.loads(path.read_text(encoding="utf-8")).items():
-            if key in found:
-                raise ValueError(f"The text {key!r} of {path.name} stands in another file, too.")
-            found[key] = forms
-    return found
+    """Return all texts: key -> language -> text."""
+    return {key: {code: translate(REVIEW_DOMAIN, key, german, code)[0] for code in LANGUAGES} for key, german in review_source().items()}
 
 
-def text(key: str, language: str, **values: Any) -> str:
+def text(key: str, language: str, /, **values: Any) -> str:
     """Return a text.
 
     Args:

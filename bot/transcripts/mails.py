@@ -6,7 +6,6 @@ transaction: a slow mail server must not hold up a conversation.
 
 from __future__ import annotations
 
-import json
 import logging
 import smtplib
 import ssl
@@ -19,14 +18,13 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
-from functools import lru_cache
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from bot.dialogue.catalogues import REVIEW_DOMAIN, REVIEW_LANGUAGES, review_source, translate
 from bot.settings import Settings
 from bot.transcripts import database, reading
 from bot.transcripts.record_models import CallbackRequest, Notification, Transcript
@@ -34,8 +32,6 @@ from bot.transcripts.staff_models import Staff
 
 logger = logging.getLogger(__name__)
 
-# The words stand with the other texts of the review; this package knows the file, not the application.
-TEXTS = Path(__file__).parents[1] / "review" / "locale" / "conversation.json"
 TIMEOUT = 20
 # Whoever has not been reached after so long is not reached by a mail.
 KEPT = timedelta(days=3)
@@ -163,18 +159,22 @@ def compose(settings: Settings, sender: Address, recipient: str, kind: str, obje
     Raises:
         MailSettingsError: if an address is none.
     """
-    texts = {key: forms[language if language in forms else "de"] for key, forms in _texts().items()}
+
+    def text(key: str) -> str:
+        german = review_source()[f"mail.{key}"]
+        return translate(REVIEW_DOMAIN, f"mail.{key}", german, language if language in REVIEW_LANGUAGES else "de")[0]
+
     page = "/callbacks" if kind == "callback" else f"/conversations/{object_key}"
-    where = f"{settings.public_url}/review{page}" if settings.public_url else texts["mail.no_link"]
+    where = f"{settings.public_url}/review{page}" if settings.public_url else text("no_link")
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = texts[f"mail.{kind}.subject"]
+    message["Subject"] = text(f"{kind}.subject")
     message["From"] = sender
     message["To"] = parse_address(recipient)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = make_msgid(domain=sender.domain)
     # No answering machine should answer.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(f"{texts[f'mail.{kind}.text']}\n\n{where}\n\n{texts['mail.why']}\n", cte="quoted-printable")
+    message.set_content(f"{text(f'{kind}.text')}\n\n{where}\n\n{text('why')}\n", cte="quoted-printable")
     return message
 
 
@@ -184,12 +184,6 @@ def next_try(created_at: datetime, attempts: int) -> datetime:
     for number in range(attempts):
         waited += min(FIRST_WAIT * 2**number, LONGEST_WAIT)
     return created_at + waited
-
-
-@lru_cache(maxsize=1)
-def _texts() -> dict[str, dict[str, str]]:
-    found = json.loads(TEXTS.read_text(encoding="utf-8"))
-    return {key: forms for key, forms in found.items() if key.startswith("mail.")}
 
 
 def _due(session: Session, now: datetime) -> list[Waiting]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
+from actions.directory.fill import fill
 from bot.review import texts
 from bot.review.app import ROUTES
 from bot.review.guards import Access
@@ -55,6 +56,7 @@ actions = [route for route in ROUTES if access(route).action]
 def review(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Review]:
     """A review that the cases share: each logs in with accounts of its own."""
     with open_review(tmp_path_factory.mktemp("review")) as opened:
+        fill(opened.settings.directory_url)
         yield opened
 
 
@@ -160,6 +162,13 @@ def test_odd_addresses_never_break_anything(review: Review, route: Route) -> Non
     for value in ("'", "../../etc/passwd", "%00", "a" * 500, "１"):
         where = re.sub(r"{\w+(?::\w+)?}", value, route.path)
         assert call(browser, route, where).status_code < 500, value
+
+
+def test_a_directory_without_places_is_named_and_breaks_nothing(tmp_path: Path) -> None:
+    with open_review(tmp_path) as empty:
+        answer = empty.log_in(EDITOR).get("/directory/new")
+    assert answer.status_code == 503
+    assert "lotse directory fill" in answer.text
 
 
 def test_the_navigation_shows_what_a_role_may_open(review: Review) -> None:
