@@ -26,6 +26,7 @@ PAGE = 50
 COUNTED = 1000
 # Read to count all tabs at once.
 SAMPLE = 4 * (COUNTED + 1)
+MORE = 3
 URGENT = 5
 EXCERPT = 140
 _CURSOR = re.compile(r"(older|newer)\.(\d{1,16})\.(\d{1,18})", re.ASCII)
@@ -86,11 +87,11 @@ def page(session: Session, staff: SignedIn, asked: InboxFilter, cursor: str = ""
 
 def counts(session: Session, staff: SignedIn, asked: InboxFilter) -> dict[str, int]:
     """Return how many transcripts each tab has under a filter, counted up to one more than :data:`COUNTED`."""
-    found = _by_tab(session, staff, replace(asked, tab=ALL), SAMPLE)
-    if sum(found.values()) == SAMPLE:
+    found, complete = _by_tab(session, staff, replace(asked, tab=ALL), SAMPLE)
+    if not complete:
         # There are more: the tabs that were not full by then are counted by themselves.
         for tab in [one for one in REVIEW_STATES if found[one] <= COUNTED]:
-            found[tab] = _by_tab(session, staff, replace(asked, tab=tab), COUNTED + 1)[tab]
+            found[tab] = _by_tab(session, staff, replace(asked, tab=tab), COUNTED + 1)[0][tab]
     return {tab: min(COUNTED + 1, number) for tab, number in {**found, ALL: sum(found.values())}.items()}
 
 
@@ -173,17 +174,22 @@ def _places(
     return [(id_, at) for id_, at in session.execute(query)]
 
 
-def _by_tab(session: Session, staff: SignedIn, asked: InboxFilter, most: int) -> dict[str, int]:
-    """Return how many of the first transcripts under a filter (``most`` of them) are in each tab."""
+def _by_tab(session: Session, staff: SignedIn, asked: InboxFilter, most: int) -> tuple[dict[str, int], bool]:
+    """Return how many transcripts under a filter are in each tab, and whether these are all; reading stops some time after ``most``."""
     plan = inbox_plan.make(session, staff, asked)
+    queries = inbox_search.states(session, plan, asked.q) if asked.q else [plan.states()]
     found: dict[str, int] = {}
-    for query in inbox_search.states(session, plan, asked.q) if asked.q else [plan.states()]:
-        some = query.limit(most).subquery()
+    complete = True
+    for query in queries:
+        # Where all is looked at anyway, a few more are not worth another query.
+        limit = MORE * most if plan.few else most
+        some = query.limit(limit).subquery()
         counted = select(some.c.review_state, func.count().label("number")).group_by(some.c.review_state)
         found = {row.review_state: row.number for row in session.execute(counted)}
-        if sum(found.values()) == most:
+        complete = sum(found.values()) < limit
+        if sum(found.values()) >= most:
             break
-    return {tab: found.get(tab, 0) for tab in REVIEW_STATES}
+    return {tab: found.get(tab, 0) for tab in REVIEW_STATES}, complete
 
 
 def _first_words(ids: Sequence[int]) -> Select:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from bot.transcripts.record_models import DONE, IN_REVIEW, NEW
@@ -75,6 +76,7 @@ class InboxFilter:
                 problems.append(name)
                 said[name] = ""
         offices = tuple(dict.fromkeys(one.strip()[:LONGEST_WORD] for one in said["offices"].split(",") if one.strip()))
+        plain: dict[str, Any] = {**{name: said[name] for name in _WORDS}, **{name: said[name] == "1" for name in FLAGS}}
         return cls(
             tab=said["tab"] if said["tab"] in TABS else NEW,
             q=said["q"][:LONGEST_SEARCH],
@@ -84,8 +86,7 @@ class InboxFilter:
             confidence=_number("confidence", said, problems, 100),
             label=_number("label", said, problems, 2**31 - 1),
             structure=said["structure"] == "1",
-            **{name: said[name] for name in _WORDS},
-            **{name: said[name] == "1" for name in FLAGS},
+            **plain,
             problems=tuple(problems),
         )
 
@@ -106,7 +107,8 @@ class InboxFilter:
     def without(self, *names: str) -> InboxFilter:
         """Return the filter without some of its fields."""
         gone = {"office", "offices"} if "office" in names else set()
-        return replace(self, **{one.name: one.default for one in fields(self) if one.name in gone | set(names)})
+        defaults: dict[str, Any] = {one.name: one.default for one in fields(self) if one.name in gone | set(names)}
+        return replace(self, **defaults)
 
     def with_offices(self, ids: tuple[str, ...]) -> InboxFilter:
         """Return the filter with the ids of the offices that are meant."""

@@ -27,13 +27,21 @@ from bot.transcripts.staff_sessions import SignedIn
 
 ZONE = ZoneInfo("Europe/Berlin")
 # So many rows are taken and sorted; of more the index is walked.
-FEW = 5_000
+FEW, MANY = 8_000, 20_000
 # Beyond this it does not matter how many there are.
 COUNTED = 30_000
-T = Transcript.__table__
+T: Any = Transcript.__table__
 # As the index says it, word for word: SQLite only sees so that it can be used.
 URGENT = text("(transcript.crisis OR transcript.dangerous) AND transcript.review_state = 'new'")
-_COUNTS = "counts of drivers"
+_COLUMNS = frozenset(one for one in T.c if one.name != "id")
+_COUNTS, _STEERED = "counts of drivers", "steered transaction"
+# PostgreSQL, for one transaction: rows are looked up one by one from what drives. Its planner would rather read the whole
+# table, because it takes each look-up for a move of a disk's arm; and compiling a plan takes longer than carrying it out.
+_STEER = text(
+    "SELECT set_config('random_page_cost', '1.1', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)"
+)
 
 
 @dataclass(frozen=True)
@@ -130,9 +138,12 @@ def free(clause: Any) -> Any:
     """Return a condition that is checked on each row: no index of the table of transcripts is chosen for it."""
     if isinstance(clause, Column):
         return _Free(clause)
-    return visitors.replacement_traverse(
-        clause, {}, lambda one: _Free(one) if getattr(one, "table", None) is T and one is not T.c.id else None
-    )
+    return visitors.replacement_traverse(clause, {}, _freed)
+
+
+def _freed(part: Any) -> Any:
+    # The id stays as it is: transcripts are looked up by it.
+    return _Free(part) if part in _COLUMNS else None
 
 
 def few_ids(driver: Driver, period: tuple[datetime | None, datetime | None]) -> Any:
@@ -151,15 +162,24 @@ def make(session: Session, staff: SignedIn, asked: InboxFilter, tab: str | None 
         tab: another tab than that of the filter.
         urgent: only the new ones with an emergency or a dangerous answer.
     """
+    _steer(session)
     first = [Condition(URGENT, Driver(URGENT))] if urgent else []
     conditions = (*first, *_conditions(staff, asked), *([] if urgent else _tab(tab or asked.tab)))
     period = (_begin(asked.since), _begin(asked.until + timedelta(days=1)) if asked.until else None)
     drivers = [(one.driver, _count(session, one.driver, period)) for one in conditions if one.driver is not None]
     rarest, count = min(drivers, key=lambda one: one[1], default=(None, 0))
-    if rarest is not None and count <= FEW:
+    # Several regions are no index to walk along: sorting more of their rows is still quicker than to walk past all others.
+    if rarest is not None and count <= (FEW if rarest.walkable else MANY):
         return Plan(conditions, period, rarest, True)
     walked, _ = min((one for one in drivers if one[0].walkable), key=lambda one: one[1], default=(None, 0))
     return Plan(conditions, period, walked, False)
+
+
+def _steer(session: Session) -> None:
+    transaction = session.get_transaction()
+    if session.get_bind().dialect.name == "postgresql" and (transaction is None or session.info.get(_STEERED) is not transaction):
+        session.execute(_STEER)
+        session.info[_STEERED] = session.get_transaction()
 
 
 def within(at: Any, period: tuple[datetime | None, datetime | None]) -> list[Any]:

@@ -44,10 +44,17 @@ def ids(
 def states(session: Session, plan: Plan, words: str) -> list[Select]:
     """Return queries for the tabs of the transcripts that hold all words, the quickest first; the last one finds everything."""
     found = []
-    for query, id_ in _queries(session, plan, words, None, True):
-        own = T.alias()
-        state = select(own.c.review_state).where(own.c.id == id_).scalar_subquery().label("review_state")
-        found.append(query.with_only_columns(state, maintain_column_froms=True))
+    queries = _queries(session, plan, words, None, True)
+    if len(search.words(words)) > 1:
+        # Several words together are seldom so frequent that the newest conversations have enough of them.
+        queries = queries[-1:]
+    for query, id_ in queries:
+        if plan.few or _is_postgres(session):
+            found.append(query.with_only_columns(T.c.review_state, maintain_column_froms=True))
+        else:
+            own = T.alias()
+            state = select(own.c.review_state).where(own.c.id == id_).scalar_subquery().label("review_state")
+            found.append(query.with_only_columns(state, maintain_column_froms=True))
     return found
 
 
@@ -60,15 +67,20 @@ def _queries(session: Session, plan: Plan, words: str, beyond: int | None, newes
         query, id_, _ = plan.base()
         query = query.with_only_columns(id_, maintain_column_froms=True).where(id_.in_(hits))
         return [(_after(query, id_, beyond, newest_first), id_)]
-    postgres = session.get_bind().dialect.name == "postgresql"
-    id_ = search.INDEX.c.id if postgres else literal_column("transcript_search.rowid", Integer)
-    fits = select(literal_column("1")).select_from(T).where(T.c.id == id_, *plan.matches()).correlate(search.INDEX).exists()
-    everything = _after(hits.where(fits), id_, beyond, newest_first)
-    if not postgres:
-        return [(everything, id_)]
+    if not _is_postgres(session):
+        # No join: SQLite might begin with the transcripts, and ask the index of words for each of them.
+        row = literal_column("transcript_search.rowid", Integer)
+        fits = select(literal_column("1")).select_from(T).where(T.c.id == row, *plan.matches()).correlate(search.INDEX).exists()
+        return [(_after(hits.where(fits), row, beyond, newest_first), row)]
+    word_id = search.INDEX.c.id
+    everything = _after(hits.join_from(search.INDEX, T, T.c.id == word_id).where(*plan.matches()), word_id, beyond, newest_first)
     edge = beyond or session.scalar(select(func.max(T.c.id))) or 0
-    stretch = id_ > edge - STRETCH if newest_first else id_ < edge + STRETCH
-    return [(everything.where(stretch), id_), (everything, id_)]
+    stretch = word_id > edge - STRETCH if newest_first else word_id < edge + STRETCH
+    return [(everything.where(stretch), word_id), (everything, word_id)]
+
+
+def _is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def _after(query: Select, id_: Any, beyond: int | None, newest_first: bool) -> Select:
