@@ -4,9 +4,10 @@ PYTHON_VERSION := 3.10
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_PROCESSES := $(shell n=$$(($$(nproc) + 1)); m=$$(awk '/MemAvailable/ { print int($$2 / 5500000) }' /proc/meminfo); echo $$((m < 1 ? 1 : m < n ? m : n)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train run test lint bench fuzz clean
+.PHONY: help setup train run test pytest lint bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,9 +29,13 @@ lint: setup ## ruff (check and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy actions bot bench
 
-test: setup ## set up, lint and train side by side, then all tests
-	@$(MAKE) --no-print-directory -j2 lint train
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+# Side by side: most tests need no model, and those that do wait for it. A test process with its own engine takes up to
+# 5 GB of memory, and waits for it half of the time: one more of them than processors, if there is room.
+test: setup ## set up, then lint, train and run all tests side by side
+	@$(MAKE) --no-print-directory -j3 lint train pytest
+
+pytest: setup
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
 	@$(BIN)/python -m bench

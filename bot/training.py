@@ -6,6 +6,7 @@ quarter of a minute of imports. A hash over everything the model depends on answ
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -81,7 +82,7 @@ def environment() -> dict[str, str]:
 
 
 def train(force: bool = False) -> Path:
-    """Train the model if anything has changed; return its file.
+    """Train the model if anything has changed; return its file. Who comes while another trains waits for the same model.
 
     Args:
         force: train every component anew.
@@ -89,9 +90,14 @@ def train(force: bool = False) -> Path:
     Raises:
         TrainingFailed: if Rasa ends with an error.
     """
-    model = current_model()
-    if model is not None and not force:
-        return model
+    settings().models.mkdir(parents=True, exist_ok=True)
+    with (settings().models / ".training.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        model = current_model()
+        return model if model is not None and not force else _train(force)
+
+
+def _train(force: bool) -> Path:
     name = f"lotse-{fingerprint()}"
     command = [sys.executable, "-m", "rasa", "train", "--out", str(settings().models), "--fixed-model-name", name, "--skip-validation"]
     if force:

@@ -17,7 +17,6 @@ from typer.testing import CliRunner, Result
 from actions.directory.database import PROJECT
 from actions.directory.models import NEEDS
 from bot import cli, understanding
-from bot.languages import SPOKEN_LANGUAGES
 from bot.settings import settings
 from bot.understanding import NoModel, Understanding
 
@@ -329,11 +328,13 @@ class TestParse:
         assert lotse("parse", tmp_path / "none.txt").exit_code == 2
 
     def test_evaluate_writes_a_report_with_a_picture(self, tmp_path: Path) -> None:
-        result = lotse("evaluate", "--write", tmp_path / "new", "--errors")
+        languages = ("ar", "ro")  # all eleven take a minute and prove no more
+        chosen = [word for language in languages for word in ("--language", language)]
+        result = lotse("evaluate", *chosen, "--write", tmp_path / "new", "--errors")
         assert result.exit_code == 0, result.output
         report = (tmp_path / "new" / "evaluation.md").read_text(encoding="utf-8")
         assert all(f"| {need} |" in report for need in NEEDS)
-        assert all(f"| {language} |" in report for language in SPOKEN_LANGUAGES)
+        assert all(f"| {language} |" in report for language in languages)
         assert (tmp_path / "new" / "evaluation.png").read_bytes().startswith(b"\x89PNG")
 
 

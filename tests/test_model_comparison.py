@@ -120,9 +120,9 @@ def test_a_comparison_runs_once(url: str) -> None:
             comparisons.start(session, "a.tar.gz", "b.tar.gz", None, NOW)
     parse = says(a=["recognition"] * 2, b=["human"] * 2)
     files = (Path("a"), Path("b"))
-    assert model_comparison.run(settings(), number, parse=parse, files=files)["all"]["worse"] == 2
+    assert model_comparison.run(settings(), number, parse=parse, files=files, now=lambda: NOW)["all"]["worse"] == 2
     with pytest.raises(LookupError):
-        model_comparison.run(settings(), number, parse=parse, files=files)
+        model_comparison.run(settings(), number, parse=parse, files=files, now=lambda: NOW)
 
 
 def test_a_comparison_that_breaks_is_marked_as_failed(url: str) -> None:
@@ -134,7 +134,7 @@ def test_a_comparison_that_breaks_is_marked_as_failed(url: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        model_comparison.run(settings(), number, parse=parse)
+        model_comparison.run(settings(), number, parse=parse, now=lambda: NOW)
     with database.session(url) as session:
         row = session.get(ModelComparison, number)
         assert (row.status, row.error, row.result) == ("failed", "other", None)

@@ -96,11 +96,17 @@ def counts(session: Session, staff: SignedIn, asked: InboxFilter) -> dict[str, i
 
 
 def urgent(session: Session, staff: SignedIn, asked: InboxFilter) -> list[Row]:
-    """Return what stands on top of the new ones: emergencies and dangerous answers that nobody has looked at, the newest first."""
+    """Return what stands on top of the new ones, the newest first.
+
+    These are emergencies and dangerous answers that nobody has looked at, and dangerous answers that nobody is done with.
+    """
     if asked.tab != NEW or asked.q:
         return []
-    plan = inbox_plan.make(session, staff, asked, urgent=True)
-    return rows(session, [id_ for id_, _ in session.execute(plan.ids().limit(URGENT))])
+    found: list[tuple[Any, int]] = []
+    for clause in (inbox_plan.URGENT, inbox_plan.DANGEROUS_IN_WORK):
+        plan = inbox_plan.make(session, staff, asked, urgent=clause)
+        found += [(at, id_) for id_, at in session.execute(plan.ids().limit(URGENT))]
+    return rows(session, [id_ for _, id_ in sorted(found, reverse=True)[:URGENT]])
 
 
 def next_unreviewed(session: Session, staff: SignedIn, asked: InboxFilter, after_key: str | None = None) -> str | None:

@@ -33,6 +33,8 @@ COUNTED = 30_000
 T: Any = Transcript.__table__
 # As the index says it, word for word: SQLite only sees so that it can be used.
 URGENT = text("(transcript.crisis OR transcript.dangerous) AND transcript.review_state = 'new'")
+# Judging an answer dangerous takes a conversation into work; it stays on top until somebody is done with it.
+DANGEROUS_IN_WORK = text("transcript.dangerous AND transcript.review_state = 'in_review'")
 _COLUMNS = frozenset(one for one in T.c if one.name != "id")
 _COUNTS, _STEERED = "counts of drivers", "steered transaction"
 # PostgreSQL, for one transaction: rows are looked up one by one from what drives. Its planner would rather read the whole
@@ -152,7 +154,7 @@ def few_ids(driver: Driver, period: tuple[datetime | None, datetime | None]) -> 
     return chosen.cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def make(session: Session, staff: SignedIn, asked: InboxFilter, tab: str | None = None, urgent: bool = False) -> Plan:
+def make(session: Session, staff: SignedIn, asked: InboxFilter, tab: str | None = None, urgent: Any = None) -> Plan:
     """Return how to read what somebody asks for.
 
     Args:
@@ -160,11 +162,11 @@ def make(session: Session, staff: SignedIn, asked: InboxFilter, tab: str | None 
         staff: who asks; nothing outside the own regions is in the list.
         asked: the filter.
         tab: another tab than that of the filter.
-        urgent: only the new ones with an emergency or a dangerous answer.
+        urgent: instead of a tab, what stands on top: :data:`URGENT` or :data:`DANGEROUS_IN_WORK`.
     """
     _steer(session)
-    first = [Condition(URGENT, Driver(URGENT))] if urgent else []
-    conditions = (*first, *_conditions(staff, asked), *([] if urgent else _tab(tab or asked.tab)))
+    first = [Condition(urgent, Driver(urgent))] if urgent is not None else []
+    conditions = (*first, *_conditions(staff, asked), *(_tab(tab or asked.tab) if urgent is None else []))
     period = (_begin(asked.since), _begin(asked.until + timedelta(days=1)) if asked.until else None)
     drivers = [(one.driver, _count(session, one.driver, period)) for one in conditions if one.driver is not None]
     rarest, count = min(drivers, key=lambda one: one[1], default=(None, 0))

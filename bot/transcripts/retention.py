@@ -17,7 +17,7 @@ from sqlalchemy import and_, create_engine, delete, func, inspect, or_, select, 
 from sqlalchemy.orm import Session
 
 from bot.settings import Settings
-from bot.transcripts import audit, closing, database, deletion, search, staff_sessions
+from bot.transcripts import audit, closing, database, deletion, labels, search, staff_sessions
 from bot.transcripts.models import Conversation, PendingDeletion
 from bot.transcripts.record_models import CALLBACK_DONE, CallbackRequest, ModelComparison, Notification, Transcript
 
@@ -164,6 +164,14 @@ def _comparisons(run: Run) -> int:
     return _delete(run, ModelComparison, ModelComparison.created_at <= run.now - timedelta(days=run.settings.transcript_days))
 
 
+def _labels(run: Run) -> int:
+    """Labels that were deleted, when nobody will want them back."""
+    if run.dry_run:
+        return 0
+    with database.session(run.url) as session:
+        return labels.purge(session, run.now - timedelta(days=run.settings.transcript_days))
+
+
 def _staff_sessions(run: Run) -> int:
     """Sessions of the staff that have ended by time."""
     if run.dry_run:
@@ -216,6 +224,7 @@ STEPS: tuple[tuple[str, Callable[[Run], int]], ...] = (
     ("call-back requests", _callbacks),
     ("mails that wait", _notifications),
     ("model comparisons", _comparisons),
+    ("deleted labels", _labels),
     ("sessions of the staff", _staff_sessions),
     ("uploaded files", _uploads),
     ("conversations in the engine", _trackers),

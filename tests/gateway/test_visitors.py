@@ -66,7 +66,7 @@ def test_a_turkish_visitor_on_a_phone(guide: str, tmp_path: Path) -> None:
         expect(log.get_by_role("article").first).to_contain_text("Cottbus", timeout=ANSWER_MS)
         expect(log).to_contain_text("Querstraße 48")
         picture(page, "widget-tr-phone", tmp_path)
-        expect(page.locator(".consent")).to_contain_text(text("consent.question", "tr"))
+        expect(page.locator(".consent")).to_contain_text(text("consent.question", "tr", days="30 gün"))
         page.locator(".consent").get_by_role("button", name=text("consent.no", "tr")).click()
         expect(page.locator(".consent")).to_contain_text(text("consent.declined", "tr"))
         sheet = print_sheet(page, "tr")

@@ -380,3 +380,10 @@ def test_only_people_who_review_can_be_responsible(session: Session) -> None:
     make_staff(session, name="A")
     make_staff(session, name="Gone", disabled_at=NOW)
     assert [name for _, name in inbox.reviewers(session)] == ["A", "B"]
+
+
+def test_a_dangerous_answer_stands_on_top_until_somebody_is_done_with_it(session: Session) -> None:
+    for key, state in (("new", "new"), ("in work", "in_review"), ("done", "done")):
+        make_transcript(session, key=key, review_state=state, dangerous=True)
+    make_transcript(session, key="emergency in work", review_state="in_review", crisis=True)
+    assert {row.transcript.key for row in inbox.urgent(session, reviewer(), asked())} == {"new", "in work"}
