@@ -29,13 +29,14 @@ lint: setup ## ruff (check and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy actions bot bench
 
-# Side by side: most tests need no model, and those that do wait for it. A test process with its own engine takes up to
-# 5 GB of memory, and waits for it half of the time: one more of them than processors, if there is room.
+# Side by side: most tests need no model, and those that do wait for it; hence the training goes first (nice). A test process
+# with its own engine takes up to 5 GB of memory, and waits for it half of the time: one more of them than processors, if
+# there is room.
 test: setup ## set up, then lint, train and run all tests side by side
 	@$(MAKE) --no-print-directory -j3 lint train pytest
 
 pytest: setup
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	@nice -n 10 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
 	@$(BIN)/python -m bench

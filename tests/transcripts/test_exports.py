@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -270,8 +271,13 @@ def read_stories(content: bytes, folder: Path) -> list[Any]:
     """Return the steps of the test stories that Rasa's own reader finds."""
     path = folder / "test_stories_x.yml"
     path.write_bytes(content)
-    domain = Domain.load(str(PROJECT / "domain.yml"))
-    return YAMLStoryReader(domain).read_from_file(path)
+    return YAMLStoryReader(domain()).read_from_file(path)
+
+
+@lru_cache(maxsize=1)
+def domain() -> Domain:
+    """Return the domain; Rasa takes a second to read it."""
+    return Domain.load(str(PROJECT / "domain.yml"))
 
 
 def test_examples_load_in_rasa_by_language_and_intent(session: Session, tmp_path: Path) -> None:
