@@ -36,7 +36,7 @@ test: setup ## set up, then lint, train and run all tests side by side
 	@$(MAKE) --no-print-directory -j3 lint train pytest
 
 pytest: setup
-	@nice -n 10 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	@nice -n 2 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 bench: setup ## measure training, start-up, parse and turn times against Rasa's default pipeline (takes long)
 	@$(BIN)/python -m bench
