@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from actions.directory.office_rows import PlacesMissingError
@@ -100,14 +100,25 @@ def create_standalone(settings: Settings | None = None, now: Callable[[], dateti
         now: the clock, for tests.
     """
     review = create_app(settings, now)
-    routes: list[BaseRoute] = [Mount(MOUNTED_AT, review)]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with review.router.lifespan_context(review):
             yield
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=[*mounted(review), Route("/", _to_review)], lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return app
+
+
+def mounted(review: Starlette) -> list[BaseRoute]:
+    """Return the routes by which another application shows the review; people type its address without the last slash."""
+    return [Mount(MOUNTED_AT, review), Route(MOUNTED_AT, _to_review)]
+
+
+async def _to_review(request: Request) -> Response:
+    # A path only: the Host header of the caller has no part in it.
+    return RedirectResponse(f"{MOUNTED_AT}/", 308)
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from bot.gateway.app import create_app as create_gateway
-from bot.review.app import MOUNTED_AT
 from bot.review.app import create_app as create_review
+from bot.review.app import mounted
 from bot.settings import Settings
 from bot.settings import settings as process_settings
 
@@ -36,6 +36,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 await stack.enter_async_context(part.router.lifespan_context(part))
             yield
 
-    app = Starlette(routes=[*(Mount(MOUNTED_AT, part) for part in parts), Mount("", gateway)], lifespan=lifespan)
+    app = Starlette(routes=[*(route for part in parts for route in mounted(part)), Mount("", gateway)], lifespan=lifespan)
     app.router.redirect_slashes = False
     return app
