@@ -37,12 +37,6 @@ CHANGES = {
 
 
 @pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
 def relaxed(tmp_path: Path) -> Iterator[Review]:
     with open_review(tmp_path, second_factor=False) as opened:
         yield opened

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from bot.transcripts import audit
 from bot.transcripts.staff_models import ADMIN, COORDINATOR, EDITOR, REVIEWER
-from tests.review.support import Browser, Review, open_review, text_of
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
+from tests.review.support import Browser, Review, text_of
 
 
 @pytest.fixture

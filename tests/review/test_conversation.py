@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +15,7 @@ from bot.review.conversation import REASONS
 from bot.transcripts import audit, labels
 from bot.transcripts.record_models import DONE, IN_REVIEW, NEW, Note, Notification, Transcript, TranscriptTurn, Verdict
 from bot.transcripts.staff_models import ADMIN, COORDINATOR, EDITOR
-from tests.review.support import NOW, Browser, Review, make_staff, make_transcript, open_review, text_of
+from tests.review.support import NOW, Browser, Review, make_staff, make_transcript, text_of
 
 CARD = {
     "need": "recognition",
@@ -44,12 +42,6 @@ CARD = {
     ],
     "notes": ["Bringen Sie Ihre Zeugnisse mit."],
 }
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +16,10 @@ from bot.review.corrections import REASONS, STANDS
 from bot.transcripts import exports
 from bot.transcripts.record_models import EVALUATION, PERSON, TRAINING, TranscriptTurn, Verdict
 from bot.transcripts.staff_models import ADMIN, COORDINATOR, EDITOR, REVIEWER, AuditEntry
-from tests.review.support import NOW, Browser, Review, make_staff, make_transcript, open_review, text_of
+from tests.review.support import NOW, Browser, Review, make_staff, make_transcript, text_of
 
 SAID = "Blaue Kakteen verlangen nachts ihren Stempel zurück"
 OTHER = "Quittenmus ersetzt kein Gutachten über Fagottbau"
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

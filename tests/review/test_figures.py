@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,15 +16,9 @@ from bot.review.figures import CSV_TABLES, OVERVIEW, choose_period
 from bot.transcripts import figures as counted
 from bot.transcripts.staff_models import ADMIN, COORDINATOR, EDITOR, REVIEWER
 from bot.transcripts.suppression import Mark
-from tests.review.support import NOW, Browser, Review, open_review, text_of
+from tests.review.support import NOW, Browser, Review, text_of
 
 TODAY = NOW.date()
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,13 +15,7 @@ from bot.review import texts
 from bot.transcripts import audit, labels, reviews
 from bot.transcripts.record_models import DONE, IN_REVIEW, Transcript
 from bot.transcripts.staff_models import COORDINATOR, EDITOR, REVIEWER, SavedFilter
-from tests.review.support import NOW, Browser, Review, make_transcript, open_review, text_of
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
+from tests.review.support import NOW, Browser, Review, make_transcript, text_of
 
 
 @pytest.fixture

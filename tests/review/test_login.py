@@ -28,12 +28,6 @@ WRONG = "ganz anderes passwort"
 
 
 @pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
 def relaxed(tmp_path: Path) -> Iterator[Review]:
     """A review in which only admins need a second factor."""
     with open_review(tmp_path, second_factor=False) as opened:

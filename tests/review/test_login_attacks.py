@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from argon2 import PasswordHasher
 
@@ -22,15 +19,9 @@ from tests.review.accounts import (
     token,
     trail,
 )
-from tests.review.support import Review, open_review
+from tests.review.support import Review
 
 WRONG = "ganz anderes passwort"
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
 
 
 def short(text: str) -> str:

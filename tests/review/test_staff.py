@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,16 +19,10 @@ from tests.review.accounts import (
     sign_in,
     trail,
 )
-from tests.review.support import Browser, Review, open_review
+from tests.review.support import Browser, Review
 
 FORM = {"name": "Olena K.", "email": "olena@example.org", "language": "de", "roles": [REVIEWER], "regions": "all"}
 DEEDS = ("disable", "enable", "unlock", "end-sessions", "reset-second-factor", "reset-password", "delete")
-
-
-@pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
-    with open_review(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
