@@ -121,7 +121,7 @@ export class Cards {
     const source = data.source_url && webAddress(data.source_url);
     const kind = speech.has(`kind.${data.kind}`) ? this.label("p", `kind.${data.kind}`, { class: "kind" }) : null;
     const carrier = data.carrier && data.carrier !== data.name
-      ? element("p", { class: "carrier" }, this.label("span", "office.carrier"), ": ", element("span", { lang: "de" }, data.carrier))
+      ? element("p", { class: "carrier" }, this.label("span", "office.carrier"), ": ", element("bdi", { lang: "de" }, data.carrier))
       : null;
     const warning = data.confirmed === false
       ? element("p", { class: "warning" }, this.label("strong", "office.unconfirmed"), ". ", this.label("span", "office.unconfirmed_help"))
